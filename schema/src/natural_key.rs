@@ -1,0 +1,55 @@
+//! What should identify an entry in its book: office as of the date, book type, year and number.
+
+use crate::digest::hash63;
+use crate::ids::Origin;
+use crate::kind::Kind;
+use crate::record::{Authority, Record};
+use crate::text;
+
+/// The place of an entry in the books: registering office (with the edition that gives its code a meaning), kind, year
+/// and number. Two entries with one natural key are either one entry digitised twice or a typing error.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NaturalKey {
+    authority: String,
+    kind: Kind,
+    year: i16,
+    number: String,
+}
+
+impl NaturalKey {
+    /// The natural key of a record, when office, year and number are all noted.
+    ///
+    /// The year is the registration year; numbers restart each year. Leading zeros and white space in the number do not
+    /// count, and a year written behind the number ("12/2017") does not either. An office known only by name is an
+    /// office of the province that keeps the record.
+    #[must_use]
+    pub fn of(record: &Record, origin: Origin) -> Option<Self> {
+        let registration = &record.registration;
+        let authority = match &registration.authority {
+            Authority::Code(place) => place.to_string(),
+            Authority::Name(name) => format!("{origin} {name}"),
+        };
+        let number = text::folded(registration.number.as_deref()?);
+        let number = number.split(' ').find(|part| !part.is_empty())?.trim_start_matches('0').to_owned();
+        if number.is_empty() {
+            return None;
+        }
+        Some(Self { authority, kind: record.kind(), year: registration.date?.year(), number })
+    }
+
+    /// A stable hash for block keys.
+    #[must_use]
+    pub fn hash(&self) -> i64 {
+        let kind = [self.kind.code()];
+        hash63(
+            "hotich natural key 1",
+            &[self.authority.as_bytes(), &kind, &self.year.to_be_bytes(), self.number.as_bytes()],
+        )
+    }
+}
+
+impl std::fmt::Display for NaturalKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}/{}", self.authority, self.kind, self.number, self.year)
+    }
+}

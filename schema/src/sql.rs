@@ -1,0 +1,7 @@
+//! The reference schemas, as text: the crates that open a database apply them, this crate only keeps them.
+
+/// Migrations of a provincial store, oldest first; the number of each is its place, counted from 1.
+pub const PROVINCE: &[&str] = &[include_str!("../sql/province/0001_init.sql")];
+
+/// Migrations of the embedded national store, oldest first.
+pub const NATIONAL_SQLITE: &[&str] = &[include_str!("../sql/national/sqlite/0001_init.sql")];
