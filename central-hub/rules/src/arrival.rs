@@ -1,0 +1,58 @@
+//! What the journal hands to the judgement: states of records, and human verdicts.
+
+use std::sync::Arc;
+
+use registry_schema::clock::Hlc;
+use registry_schema::digest::{Hash256, change_hash, content_hash};
+use registry_schema::ids::{RecordKey, Version};
+
+use crate::verdict::Verdict;
+
+/// One thing that arrived in the journal.
+#[derive(Debug, Clone)]
+pub enum Arrival {
+    /// A province sent a state of one of its records.
+    State(RecordKey, State),
+    /// An operator answered a case.
+    Verdict(Verdict),
+}
+
+/// One state of a record, as it was sealed by its province.
+///
+/// States of one record are ordered by version, then clock, then content hash: a total order that every hub computes
+/// alike, whatever arrived first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Counted by the province from 1.
+    pub version: Version,
+    /// When the province sealed it.
+    pub clock: Hlc,
+    /// SHA-256 of `canonical`.
+    pub content_hash: Hash256,
+    /// The entry in canonical bytes.
+    pub canonical: Arc<[u8]>,
+}
+
+/// The rank of a state among the states of its record.
+pub type Rank = (Version, Hlc, Hash256);
+
+impl State {
+    /// A state with these canonical bytes.
+    #[must_use]
+    pub fn new(version: Version, clock: Hlc, canonical: impl Into<Arc<[u8]>>) -> Self {
+        let canonical = canonical.into();
+        Self { version, clock, content_hash: content_hash(&canonical), canonical }
+    }
+
+    /// Where the state stands among the states of its record.
+    #[must_use]
+    pub const fn rank(&self) -> Rank {
+        (self.version, self.clock, self.content_hash)
+    }
+
+    /// The hash that stands for this state of this record.
+    #[must_use]
+    pub fn change_hash(&self, key: RecordKey) -> Hash256 {
+        change_hash(key, self.version, self.clock, &self.content_hash)
+    }
+}

@@ -1,0 +1,121 @@
+//! What the judgement may look at: gathered by keys before it starts, so that it never waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use registry_schema::digest::Hash256;
+use registry_schema::ids::RecordKey;
+
+use crate::arrival::{Rank, State};
+use crate::finding::Finding;
+use crate::node::{Membership, Node};
+use crate::reading::Reading;
+use crate::verdict::Verdict;
+
+/// What must still be loaded before a batch can be judged. Everything is asked for by key.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Records: present state, memberships of their participants, verdicts about them.
+    pub records: BTreeSet<RecordKey>,
+    /// Those of `records` whose past states are needed too.
+    pub histories: BTreeSet<RecordKey>,
+    /// Block keys: who stands in the block.
+    pub blocks: BTreeSet<i64>,
+    /// Clusters: who belongs to them.
+    pub clusters: BTreeSet<i64>,
+    /// Scopes: what was found in them.
+    pub scopes: BTreeSet<i64>,
+}
+
+impl Request {
+    /// Whether nothing is missing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.blocks.is_empty() && self.clusters.is_empty() && self.scopes.is_empty()
+    }
+}
+
+/// A record as the nation has it.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The state in force, or the latest one where none was ever valid.
+    pub present: Reading,
+    /// The ranks of all other states with their validity; empty unless they were asked for.
+    pub past: Vec<(Rank, bool)>,
+}
+
+/// What was loaded. A key that was asked for and is not there is known to be absent.
+#[derive(Debug, Default)]
+pub struct Context {
+    pub(crate) asked: Request,
+    pub(crate) entries: BTreeMap<RecordKey, Stored>,
+    pub(crate) memberships: BTreeMap<Node, Membership>,
+    pub(crate) verdicts: BTreeMap<Hash256, Verdict>,
+    pub(crate) blocks: BTreeMap<i64, BTreeSet<Node>>,
+    pub(crate) clusters: BTreeMap<i64, BTreeSet<Node>>,
+    pub(crate) findings: BTreeMap<i64, Vec<Finding>>,
+}
+
+impl Context {
+    /// Notes that a request was answered, whatever was found.
+    pub fn answered(&mut self, request: Request) {
+        self.asked.records.extend(request.records);
+        self.asked.histories.extend(request.histories);
+        self.asked.blocks.extend(request.blocks);
+        self.asked.clusters.extend(request.clusters);
+        self.asked.scopes.extend(request.scopes);
+    }
+
+    /// A record's present state.
+    pub fn add_record(&mut self, key: RecordKey, present: State) {
+        self.entries.insert(key, Stored { present: Reading::of(present), past: Vec::new() });
+    }
+
+    /// A past state of a record that was added before.
+    pub fn add_past(&mut self, key: RecordKey, rank: Rank, valid: bool) {
+        if let Some(stored) = self.entries.get_mut(&key) {
+            stored.past.push((rank, valid));
+        }
+    }
+
+    /// A participant that belongs to a cluster of several; of a record or of a cluster that was asked for.
+    pub fn add_membership(&mut self, node: Node, membership: Membership) {
+        self.memberships.insert(node, membership);
+    }
+
+    /// A participant of a cluster that was asked for.
+    pub fn add_to_cluster(&mut self, node: Node, membership: Membership) {
+        self.clusters.entry(membership.cluster).or_default().insert(node);
+        self.memberships.insert(node, membership);
+    }
+
+    /// A part of a record that stands in a block that was asked for.
+    pub fn add_to_block(&mut self, block: i64, node: Node) {
+        self.blocks.entry(block).or_default().insert(node);
+    }
+
+    /// A verdict about a record that was asked for.
+    pub fn add_verdict(&mut self, verdict: Verdict) {
+        self.verdicts.insert(verdict.id(), verdict);
+    }
+
+    /// A finding in a scope that was asked for.
+    pub fn add_finding(&mut self, finding: Finding) {
+        self.findings.entry(finding.scope).or_default().push(finding);
+    }
+
+    /// The parts of what was loaded that are still unknown in `wanted`.
+    pub(crate) fn unknown(&self, mut wanted: Request) -> Request {
+        wanted.records.retain(|key| {
+            !self.asked.records.contains(key) || (wanted.histories.contains(key) && !self.asked.histories.contains(key))
+        });
+        wanted.histories.retain(|key| !self.asked.histories.contains(key));
+        wanted.blocks.retain(|block| !self.asked.blocks.contains(block));
+        wanted.clusters.retain(|cluster| !self.asked.clusters.contains(cluster));
+        wanted.scopes.retain(|scope| !self.asked.scopes.contains(scope));
+        wanted
+    }
+
+    pub(crate) fn membership(&self, node: Node) -> Option<Membership> {
+        self.memberships.get(&node).copied()
+    }
+}

@@ -1,0 +1,151 @@
+//! Steps two and three: who is who, and what the rules find, among everybody whom the batch reaches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use registry_schema::field::Role;
+use registry_schema::ids::RecordKey;
+use registry_schema::record::Record;
+
+use super::merge::Merged;
+use super::reach::Reach;
+use crate::context::Context;
+use crate::finding::{Evidence, Finding, FindingId};
+use crate::keys;
+use crate::matching::{self, Likeness, Part, Relation};
+use crate::node::Node;
+use crate::persons::{self, Cluster, Parts, Relations};
+use crate::reading::Entry;
+use crate::rule::scene::{Scene, verdict_on};
+use crate::rule::{judge_block, judge_cluster};
+use crate::verdict::{Answer, Verdict, standing};
+
+/// Strength of a human's word: before everything else.
+const BY_VERDICT: u32 = u32::MAX;
+
+/// What the judgement establishes about everybody whom the batch reaches.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    /// Who is who.
+    pub(super) clusters: Vec<Cluster>,
+    /// Everything found in the scopes that the batch can change.
+    pub(super) findings: BTreeMap<FindingId, Finding>,
+}
+
+type PairVerdicts<'a> = BTreeMap<(RecordKey, RecordKey), Vec<&'a Verdict>>;
+
+pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach) -> Judged {
+    let records = in_force(context, merged, reach);
+    let parts = parts(&records, reach);
+    let verdicts: Vec<&Verdict> = context.verdicts.values().chain(merged.verdicts.values()).collect();
+    let by_pair = by_pair(&verdicts);
+    let relations = relations(&records, &parts, &by_pair);
+    let apart = |a: Node, b: Node| match verdict_on(&by_pair, a.key, b.key) {
+        Some(Answer::Different) => a.role == b.role || matching::apart(parts[&a], parts[&b]),
+        Some(Answer::Same) if a.role == b.role => false,
+        _ => matching::apart(parts[&a], parts[&b]),
+    };
+    let clusters = persons::solve(&parts, &relations, apart);
+    let scene = Scene::new(&parts, &relations, &clusters, &by_pair);
+    let in_reach =
+        |cluster: &&Cluster| cluster.nodes().any(|node| reach.joined.contains(&node) || reach.judged.contains(&node));
+    let in_clusters = clusters.iter().filter(in_reach).flat_map(|cluster| judge_cluster(&scene, cluster));
+    let in_blocks = naturals(&records, reach).into_iter();
+    let in_blocks = in_blocks.flat_map(|(block, entries)| judge_block(&scene, block, &entries));
+    let findings = in_clusters.chain(in_blocks).map(|finding| (finding.id, answered(finding, &verdicts))).collect();
+    Judged { clusters, findings }
+}
+
+/// The records in force of everybody who was reached, as they are after the batch.
+fn in_force<'a>(context: &'a Context, merged: &'a Merged, reach: &Reach) -> BTreeMap<RecordKey, &'a Record> {
+    let present = |key: RecordKey| match merged.records.get(&key) {
+        Some(record) => record.present.in_force(),
+        None => context.entries.get(&key).and_then(|stored| stored.present.in_force()),
+    };
+    reach.records().into_keys().filter_map(|key| Some((key, present(key)?))).collect()
+}
+
+fn parts<'a>(records: &BTreeMap<RecordKey, &'a Record>, reach: &Reach) -> Parts<'a> {
+    let part = |node: Node| {
+        let record = *records.get(&node.key)?;
+        let person = record.participant(node.role)?;
+        Some((node, Part { entry: Entry { key: node.key, record }, person }))
+    };
+    reach.everybody().filter_map(part).collect()
+}
+
+fn by_pair<'a>(verdicts: &[&'a Verdict]) -> PairVerdicts<'a> {
+    let mut by_pair: PairVerdicts<'a> = BTreeMap::new();
+    for verdict in verdicts {
+        if let [a, b] = verdict.records.as_slice() {
+            by_pair.entry((*a.min(b), *a.max(b))).or_default().push(verdict);
+        }
+    }
+    by_pair
+}
+
+/// Everything alike: pairs that share a block and agree, and pairs that a human joined.
+fn relations(records: &BTreeMap<RecordKey, &Record>, parts: &Parts<'_>, verdicts: &PairVerdicts<'_>) -> Relations {
+    let mut blocks: BTreeMap<i64, BTreeSet<Node>> = BTreeMap::new();
+    for (key, record) in records {
+        for (block, node) in keys::of(*key, record) {
+            blocks.entry(block).or_default().insert(node);
+        }
+    }
+    let mut relations = Relations::new();
+    for block in blocks.values() {
+        for (at, a) in block.iter().enumerate() {
+            block.iter().skip(at + 1).for_each(|b| relate(parts, *a, *b, &mut relations));
+        }
+    }
+    for ((a, b), about) in verdicts {
+        if standing(about.iter().copied()).is_some_and(|verdict| verdict.answer == Answer::Same) {
+            join_by_verdict(parts, *a, *b, &mut relations);
+        }
+    }
+    relations
+}
+
+/// Compares what shares a block: two participants, or, for two entries, their people role by role.
+fn relate(parts: &Parts<'_>, a: Node, b: Node, relations: &mut Relations) {
+    let roles = if a.role == Role::Entry { &Role::ALL[1..] } else { &[a.role][..] };
+    for role in roles {
+        let other = if a.role == Role::Entry { *role } else { b.role };
+        let pair = (Node::new(a.key, *role), Node::new(b.key, other));
+        let pair = (pair.0.min(pair.1), pair.0.max(pair.1));
+        if relations.contains_key(&pair) {
+            continue;
+        }
+        if let (Some(one), Some(two)) = (parts.get(&pair.0), parts.get(&pair.1)) {
+            relations.extend(matching::compare(*one, *two).map(|relation| (pair, relation)));
+        }
+    }
+}
+
+fn join_by_verdict(parts: &Parts<'_>, a: RecordKey, b: RecordKey, relations: &mut Relations) {
+    for role in matching::PRINCIPALS {
+        let pair = (Node::new(a, role), Node::new(b, role));
+        if parts.contains_key(&pair.0) && parts.contains_key(&pair.1) {
+            let evidence = vec![Evidence::new("an operator judged them the same", "cán bộ đã kết luận là một")];
+            relations.insert(pair, Relation { likeness: Likeness::Same, strength: BY_VERDICT, evidence });
+        }
+    }
+}
+
+/// The entries of each natural key whose findings may change.
+fn naturals<'a>(records: &BTreeMap<RecordKey, &'a Record>, reach: &Reach) -> BTreeMap<i64, Vec<Entry<'a>>> {
+    let mut naturals: BTreeMap<i64, Vec<Entry<'a>>> = BTreeMap::new();
+    for (key, record) in records {
+        if let Some(block) = keys::natural_block(*key, record).filter(|block| reach.naturals.contains(block)) {
+            naturals.entry(block).or_default().push(Entry { key: *key, record });
+        }
+    }
+    naturals
+}
+
+fn answered(finding: Finding, verdicts: &[&Verdict]) -> Finding {
+    let about = verdicts.iter().copied().filter(|verdict| verdict.case == finding.id);
+    match standing(about) {
+        Some(verdict) => Finding { answer: Some(verdict.answer), chosen: verdict.chosen, ..finding },
+        None => finding,
+    }
+}

@@ -1,0 +1,147 @@
+//! How far a batch reaches: which participants it can join or part, whose findings it can change, and what must be
+//! known for that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use registry_schema::field::Role;
+use registry_schema::ids::RecordKey;
+use registry_schema::record::Record;
+
+use super::merge::Batch;
+use crate::context::{Context, Request};
+use crate::keys;
+use crate::node::Node;
+
+/// The reach of a batch. Computed again after each load until nothing new turns up.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    /// Participants whose clusters may change, with everybody in those clusters.
+    pub(super) joined: BTreeSet<Node>,
+    /// Participants of further clusters whose findings may change: the spouses of the joined.
+    pub(super) judged: BTreeSet<Node>,
+    /// Participants who are only looked at: the spouses of the judged.
+    pub(super) seen: BTreeSet<Node>,
+    /// Natural keys whose findings may change.
+    pub(super) naturals: BTreeSet<i64>,
+    /// Everything that must be loaded.
+    pub(super) request: Request,
+}
+
+impl Reach {
+    pub(super) fn of(context: &Context, batch: &Batch) -> Self {
+        let mut reach = Self::default();
+        for (key, states) in batch.states() {
+            reach.request.records.insert(key);
+            reach.request.histories.insert(key);
+            let after = states.iter().filter_map(|reading| reading.in_force());
+            let before = context.entries.get(&key).and_then(|stored| stored.present.in_force());
+            after.chain(before).for_each(|record| reach.touch(context, key, record));
+        }
+        for verdict in batch.verdicts() {
+            verdict.records.iter().for_each(|key| reach.touch_stored(context, *key));
+        }
+        reach.follow_verdicts(context);
+        reach.joined = reach.spread(context, reach.joined.clone());
+        reach.judged = reach.spread_to_spouses(context, &reach.joined.clone());
+        let both = reach.joined.union(&reach.judged).copied().collect();
+        reach.seen = reach.spread_to_spouses(context, &both);
+        reach.want_scopes(context);
+        reach
+    }
+
+    /// A record that changes: its participants, and everybody who stands in a block with it.
+    fn touch(&mut self, context: &Context, key: RecordKey, record: &Record) {
+        self.joined.extend(record.participants().map(|person| Node::new(key, person.role)));
+        self.naturals.extend(keys::natural_block(key, record));
+        for (block, _) in keys::of(key, record) {
+            self.request.blocks.insert(block);
+            for mate in context.blocks.get(&block).into_iter().flatten() {
+                self.meet(context, *mate);
+            }
+        }
+    }
+
+    /// Somebody who stands in a block with a record that changes; an entry stands for all its people.
+    fn meet(&mut self, context: &Context, mate: Node) {
+        self.request.records.insert(mate.key);
+        if mate.role != Role::Entry {
+            self.joined.insert(mate);
+        } else if let Some(record) = context.entries.get(&mate.key).and_then(|stored| stored.present.in_force()) {
+            self.joined.extend(record.participants().map(|person| Node::new(mate.key, person.role)));
+        }
+    }
+
+    /// A record that a verdict speaks of: as if it changed.
+    fn touch_stored(&mut self, context: &Context, key: RecordKey) {
+        self.request.records.insert(key);
+        if let Some(record) = context.entries.get(&key).and_then(|stored| stored.present.in_force()) {
+            self.touch(context, key, record);
+        }
+    }
+
+    /// Verdicts join (or part) records that share no block: each record they speak of is reached too.
+    fn follow_verdicts(&mut self, context: &Context) {
+        let joined: BTreeSet<RecordKey> = self.joined.iter().map(|node| node.key).collect();
+        for verdict in context.verdicts.values() {
+            if verdict.records.iter().any(|key| joined.contains(key)) {
+                for key in &verdict.records {
+                    self.meet(context, Node::new(*key, Role::Entry));
+                }
+            }
+        }
+    }
+
+    /// Some participants with everybody in their clusters as they were.
+    fn spread(&mut self, context: &Context, nodes: BTreeSet<Node>) -> BTreeSet<Node> {
+        let mut all = nodes;
+        for node in all.clone() {
+            self.request.records.insert(node.key);
+            if let Some(membership) = context.membership(node) {
+                self.request.clusters.insert(membership.cluster);
+                all.extend(context.clusters.get(&membership.cluster).into_iter().flatten());
+            }
+        }
+        self.request.records.extend(all.iter().map(|node| node.key));
+        all
+    }
+
+    /// The clusters of those who are married to some participants.
+    fn spread_to_spouses(&mut self, context: &Context, nodes: &BTreeSet<Node>) -> BTreeSet<Node> {
+        let married = nodes.iter().filter_map(|node| match node.role {
+            Role::Husband => Some(Node::new(node.key, Role::Wife)),
+            Role::Wife => Some(Node::new(node.key, Role::Husband)),
+            _ => None,
+        });
+        let spouses = married.filter(|spouse| !nodes.contains(spouse)).collect();
+        self.spread(context, spouses).difference(nodes).copied().collect()
+    }
+
+    /// The scopes in which something may have been found before: of records that were known.
+    fn want_scopes(&mut self, context: &Context) {
+        self.request.scopes.extend(&self.naturals);
+        for node in self.joined.union(&self.judged) {
+            if let Some(membership) = context.membership(*node) {
+                self.request.scopes.insert(membership.cluster);
+            } else if context.entries.contains_key(&node.key) {
+                self.request.scopes.insert(node.surrogate());
+            }
+        }
+    }
+
+    /// Everybody who was reached.
+    pub(super) fn everybody(&self) -> impl Iterator<Item = Node> + '_ {
+        self.joined.iter().chain(&self.judged).chain(&self.seen).copied()
+    }
+
+    /// The records of those who were reached, each once.
+    pub(super) fn records(&self) -> BTreeMap<RecordKey, Vec<Node>> {
+        let mut records: BTreeMap<RecordKey, Vec<Node>> = BTreeMap::new();
+        for node in self.everybody() {
+            let nodes = records.entry(node.key).or_default();
+            if !nodes.contains(&node) {
+                nodes.push(node);
+            }
+        }
+        records
+    }
+}

@@ -1,0 +1,42 @@
+//! The rules, one file each: the legal reason, one function, its tests. A rule sees one scope and nothing else.
+
+pub mod resend;
+pub mod correction;
+pub mod same_key;
+pub mod double_registration;
+pub mod re_registration;
+pub mod death_before_birth;
+pub mod second_death;
+pub mod marriage_after_death;
+pub mod marriage_overlap;
+pub(crate) mod scene;
+
+pub use scene::{Person, Scene};
+
+use crate::finding::Finding;
+use crate::persons::Cluster;
+use crate::reading::Entry;
+
+/// Rules that look at one cluster of participants.
+const CLUSTER_RULES: &[fn(&Scene<'_>, &Cluster) -> Vec<Finding>] = &[
+    double_registration::find,
+    re_registration::find,
+    death_before_birth::find,
+    second_death::find,
+    marriage_after_death::find,
+    marriage_overlap::find,
+];
+
+/// Everything that is found in one cluster; the scope of each finding is the cluster.
+#[must_use]
+pub fn judge_cluster(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
+    let findings = CLUSTER_RULES.iter().flat_map(|rule| rule(scene, cluster));
+    findings.map(|finding| Finding { scope: cluster.id, ..finding }).collect()
+}
+
+/// Everything that is found among the entries of one natural key; the scope of each finding is the key's block.
+#[must_use]
+pub fn judge_block(scene: &Scene<'_>, block: i64, entries: &[Entry<'_>]) -> Vec<Finding> {
+    let findings = same_key::find(scene, entries).into_iter();
+    findings.map(|finding| Finding { scope: block, ..finding }).collect()
+}

@@ -1,0 +1,85 @@
+//! One natural key, two entries: one entry digitised twice, or two people's entries under one number by mistake.
+//!
+//! Reason: numbers run from 1 and restart each year within a book (Circular 04/2020/TT-BTP on civil-status books), so
+//! office, book, year and number name one entry. What agrees but for typing errors is one entry digitised twice and is
+//! linked; what does not is a case for the office that can open the book.
+
+use super::scene::{Scene, pairs};
+use crate::finding::{Certainty, Evidence, Finding, Rule};
+use crate::matching::same_entry;
+use crate::reading::Entry;
+use crate::verdict::Answer;
+
+/// Judges the entries that bear one natural key.
+pub(crate) fn find(scene: &Scene<'_>, entries: &[Entry<'_>]) -> Vec<Finding> {
+    pairs(entries).map(|(a, b)| judge(scene, a, b)).collect()
+}
+
+fn judge(scene: &Scene<'_>, a: Entry<'_>, b: Entry<'_>) -> Finding {
+    let records = vec![a.key, b.key];
+    let said = scene.verdict_on(a.key, b.key);
+    if said == Some(Answer::Same) || (same_entry(a, b) && said != Some(Answer::Different)) {
+        let alike = Evidence::new("the names agree but for typing errors", "họ tên chỉ khác nhau do lỗi nhập liệu");
+        return Finding::new(Rule::DigitisedTwice, Certainty::Link, records, vec![one_key(), alike]);
+    }
+    let differ = Evidence::new("the names or dates differ", "họ tên hoặc ngày tháng khác nhau");
+    Finding::new(Rule::SameKey, Certainty::Case, records, vec![one_key(), differ])
+}
+
+fn one_key() -> Evidence {
+    Evidence::new("office, book, year and number agree", "cơ quan, sổ, năm và số giống nhau")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::check;
+
+    #[test]
+    fn one_entry_digitised_twice_with_a_typing_error_is_linked() {
+        check(
+            "01/1 death number=7; registration_date=05.03.1999; deceased_name=Trần Thị Lan; deceased_birth_date=1930
+             01/2 death number=007; registration_date=05.03.1999; deceased_name=Trần Thị Lam; deceased_birth_date=1930",
+            "link digitised_twice 01/1 01/2
+             person 01/1#deceased 01/2#deceased",
+        );
+    }
+
+    #[test]
+    fn two_people_under_one_number_are_a_case_until_someone_answers() {
+        let entries = "
+            01/1 birth number=7; registration_date=05.03.1999; child_name=Trần Thị Lan; child_birth_date=01.03.1999
+            01/2 birth number=7; registration_date=05.03.1999; child_name=Lê Văn Hùng; child_birth_date=02.03.1999";
+        check(entries, "case same_key 01/1 01/2");
+        check(&format!("{entries}\nanswer same_key 01/1 01/2 different"), "case same_key 01/1 01/2 answered different");
+    }
+
+    #[test]
+    fn sisters_under_one_number_are_two_people_although_their_mother_is_one() {
+        check(
+            "01/1 birth number=7; registration_date=05.03.1999; child_name=Trần Thị Lan; mother_name=Lê Thị Mai
+             01/2 birth number=7; registration_date=05.03.1999; child_name=Trần Thu Hương; mother_name=Lê Thị Mai",
+            "case same_key 01/1 01/2",
+        );
+    }
+
+    #[test]
+    fn the_same_number_of_another_year_office_or_kind_is_another_entry() {
+        check(
+            "01/1 birth number=7; registration_date=05.03.1999; child_name=Trần Thị Lan
+             01/2 birth number=7; registration_date=05.03.2000; child_name=Lê Văn Hùng
+             01/3 birth number=7; registration_date=05.03.1999; child_name=Lê Văn Hùng; authority=01.00002
+             01/4 death number=7; registration_date=05.03.1999; deceased_name=Lê Văn Hùng",
+            "",
+        );
+    }
+
+    #[test]
+    fn a_corrected_number_closes_the_case() {
+        check(
+            "01/1 birth number=7; registration_date=05.03.1999; child_name=Trần Thị Lan
+             01/2 birth number=7; registration_date=05.03.1999; child_name=Lê Văn Hùng
+             01/2 birth number=8",
+            "",
+        );
+    }
+}

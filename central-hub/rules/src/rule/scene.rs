@@ -1,0 +1,99 @@
+//! What a rule may look at: the entries and persons of the loaded clusters, and the verdicts about them.
+
+use std::collections::BTreeMap;
+
+use registry_schema::date::PartialDate;
+use registry_schema::ids::{PersonId, RecordKey};
+use registry_schema::record::Act;
+
+use crate::matching::Part;
+use crate::node::Node;
+use crate::persons::{Cluster, Parts, Relations};
+use crate::verdict::{Answer, Verdict, standing};
+
+/// The people and relations that were loaded for a batch.
+pub struct Scene<'a> {
+    pub(crate) parts: &'a Parts<'a>,
+    pub(crate) relations: &'a Relations,
+    pub(crate) persons: BTreeMap<Node, PersonId>,
+    pub(crate) nodes: BTreeMap<PersonId, Vec<Node>>,
+    pub(crate) verdicts: &'a BTreeMap<(RecordKey, RecordKey), Vec<&'a Verdict>>,
+}
+
+/// A person of a cluster: its participants, oldest entry first.
+pub struct Person<'a> {
+    /// The participants.
+    pub parts: Vec<Part<'a>>,
+}
+
+impl<'a> Scene<'a> {
+    pub(crate) fn new(
+        parts: &'a Parts<'a>,
+        relations: &'a Relations,
+        clusters: &[Cluster],
+        verdicts: &'a BTreeMap<(RecordKey, RecordKey), Vec<&'a Verdict>>,
+    ) -> Self {
+        let mut persons = BTreeMap::new();
+        let mut nodes: BTreeMap<PersonId, Vec<Node>> = BTreeMap::new();
+        for (person, members) in clusters.iter().flat_map(|cluster| &cluster.persons) {
+            persons.extend(members.iter().map(|node| (*node, *person)));
+            nodes.insert(*person, members.iter().copied().collect());
+        }
+        Self { parts, relations, persons, nodes, verdicts }
+    }
+
+    /// The persons of a cluster.
+    pub fn persons(&self, cluster: &Cluster) -> Vec<Person<'a>> {
+        cluster.persons.values().map(|nodes| self.person(nodes.iter().copied())).collect()
+    }
+
+    /// The person that this participant is.
+    pub fn person_of(&self, node: Node) -> Option<Person<'a>> {
+        let person = self.persons.get(&node)?;
+        Some(self.person(self.nodes[person].iter().copied()))
+    }
+
+    fn person(&self, nodes: impl Iterator<Item = Node>) -> Person<'a> {
+        let mut parts: Vec<Part<'a>> = nodes.filter_map(|node| self.parts.get(&node).copied()).collect();
+        parts.sort_by_key(|part| (part.entry.age(), part.person.role));
+        Person { parts }
+    }
+
+    /// What a human said about two records, when it speaks about their being the same or not.
+    #[must_use]
+    pub fn verdict_on(&self, a: RecordKey, b: RecordKey) -> Option<Answer> {
+        verdict_on(self.verdicts, a, b)
+    }
+}
+
+/// The standing answer about a pair of records.
+pub(crate) fn verdict_on(
+    verdicts: &BTreeMap<(RecordKey, RecordKey), Vec<&Verdict>>,
+    a: RecordKey,
+    b: RecordKey,
+) -> Option<Answer> {
+    let about = verdicts.get(&(a.min(b), a.max(b)))?;
+    standing(about.iter().copied()).map(|verdict| verdict.answer)
+}
+
+impl<'a> Person<'a> {
+    /// The participants that stand in an act of this sort.
+    pub fn acts<T>(&self, pick: impl Fn(&'a Act) -> Option<T>) -> Vec<(Part<'a>, T)> {
+        self.parts.iter().filter_map(|part| Some((*part, pick(&part.entry.record.act)?))).collect()
+    }
+
+    /// When the person died: the earliest dated death that was not revoked, with its entry.
+    #[must_use]
+    pub fn died(&self) -> Option<(Part<'a>, PartialDate)> {
+        let deaths = self.acts(|act| match act {
+            Act::Death(death) if death.revoked_on.is_none() => death.date,
+            _ => None,
+        });
+        deaths.into_iter().min_by_key(|(part, date)| (*date, part.entry.key))
+    }
+}
+
+/// Every pair of a list, each once, in the order of the list.
+pub(crate) fn pairs<T: Copy>(items: &[T]) -> impl Iterator<Item = (T, T)> + '_ {
+    items.iter().enumerate().flat_map(move |(at, one)| items[at + 1..].iter().map(move |other| (*one, *other)))
+}

@@ -1,0 +1,49 @@
+//! What every national store must do, as one suite: the same world, the same judgement, the same digest.
+//!
+//! A store's test calls each check with a fresh store. [`Memory`] is the measure: it means what a plan says in the
+//! plainest code.
+
+mod world;
+mod order;
+mod journal;
+
+use hub_rules::memory::Memory;
+use hub_rules::{Arrival, Batch, Context, decide, missing};
+
+use crate::model::{Applied, JournalId, Queue};
+use crate::national::NationalStore;
+
+pub use journal::{
+    big_frame, cursors_move_with_the_journal, origin, outrun_frames_are_not_taken, the_journal_gives_back_what_it_took,
+};
+pub use order::{any_order_gives_one_nation, notices_are_told_once};
+pub use world::{Schedule, World};
+
+/// Judges arrivals on a store, batch by batch.
+///
+/// # Panics
+/// The store fails.
+pub async fn play<S: NationalStore>(store: &S, batches: &[Vec<Arrival>]) {
+    for (at, arrivals) in batches.iter().enumerate() {
+        let batch: Batch = arrivals.iter().cloned().collect();
+        let mut context = Context::default();
+        loop {
+            let request = missing(&context, &batch);
+            if request.is_empty() {
+                break;
+            }
+            context = store.load(request, context).await.expect("the store loads");
+        }
+        let journal = JournalId(i64::try_from(at).expect("few batches") + 1);
+        let applied = Applied { queue: Queue::Backlog, journal, lanes: std::collections::BTreeMap::new(), now_ms: 0 };
+        store.commit(decide(&context, &batch), applied).await.expect("the store commits");
+    }
+}
+
+/// Judges arrivals in memory, batch by batch.
+#[must_use]
+pub fn play_in_memory(batches: &[Vec<Arrival>]) -> Memory {
+    let mut memory = Memory::default();
+    batches.iter().for_each(|batch| memory.take(batch.iter().cloned()));
+    memory
+}

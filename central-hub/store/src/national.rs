@@ -1,0 +1,81 @@
+//! The trait that every national store implements, in three parts.
+
+use std::future::Future;
+
+use hub_rules::finding::FindingId;
+use hub_rules::verdict::Verdict;
+use hub_rules::{Context, Node, Plan, Request};
+use registry_schema::ids::{Epoch, Origin, PersonId, RecordKey};
+
+use crate::error::StoreError;
+use crate::model::{
+    Append, Appended, Applied, Cursor, DigestView, FindingCounts, FindingFilter, FindingRow, JournalEntry, JournalId,
+    NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
+};
+
+/// What a store answers.
+pub type Answer<T> = Result<T, StoreError>;
+
+/// What arrived, from whom, and how far.
+pub trait Journal: Send + Sync {
+    /// Journals entries in order and moves the cursors, in one transaction that is on disk when this returns.
+    fn append(&self, entries: Vec<Append>) -> impl Future<Output = Answer<Vec<Appended>>> + Send;
+    /// The entries of a queue behind `after`, in order, up to about `bytes_max` bytes (at least one if there is one).
+    fn next(
+        &self,
+        queue: Queue,
+        after: JournalId,
+        bytes_max: usize,
+    ) -> impl Future<Output = Answer<Vec<JournalEntry>>> + Send;
+    /// How far each lane of a province was journaled and applied.
+    fn cursors(&self, origin: Origin) -> impl Future<Output = Answer<Vec<Cursor>>> + Send;
+    /// Enrols a province, or gives an enrolled one a new token and forgets its epoch.
+    fn enrol(&self, province: Province, now_ms: i64) -> impl Future<Output = Answer<()>> + Send;
+    /// Every enrolled province.
+    fn provinces(&self) -> impl Future<Output = Answer<Vec<Province>>> + Send;
+    /// Notes that a province was heard of, and its epoch at its first session.
+    fn seen(
+        &self,
+        origin: Origin,
+        epoch: Epoch,
+        agent_version: String,
+        now_ms: i64,
+    ) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// What the judgement established.
+pub trait Registry: Send + Sync {
+    /// Loads what a request asks for into a context.
+    fn load(&self, request: Request, context: Context) -> impl Future<Output = Answer<Context>> + Send;
+    /// Carries out a plan and moves the watermark, in one transaction.
+    fn commit(&self, plan: Plan, applied: Applied) -> impl Future<Output = Answer<()>> + Send;
+    /// The sums, and how far they speak.
+    fn digests(&self) -> impl Future<Output = Answer<DigestView>> + Send;
+    /// A record with its past.
+    fn record(&self, key: RecordKey) -> impl Future<Output = Answer<Option<RecordView>>> + Send;
+    /// A person, by id or by a participant.
+    fn person(&self, which: Result<PersonId, Node>) -> impl Future<Output = Answer<Option<PersonView>>> + Send;
+    /// Numbers of records.
+    fn counts(&self) -> impl Future<Output = Answer<RecordCounts>> + Send;
+    /// Words for a province behind `after`, at most `limit`.
+    fn notices(&self, origin: Origin, after: u64, limit: usize) -> impl Future<Output = Answer<Vec<NoticeRow>>> + Send;
+    /// Forgets everything but the journal, so that it is judged anew from its first entry.
+    fn reset(&self) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// What waits for a human, and what humans said.
+pub trait Cases: Send + Sync {
+    /// Links and cases, by id.
+    fn findings(&self, filter: FindingFilter) -> impl Future<Output = Answer<Vec<FindingRow>>> + Send;
+    /// One finding.
+    fn finding(&self, id: FindingId) -> impl Future<Output = Answer<Option<FindingRow>>> + Send;
+    /// Numbers of findings.
+    fn finding_counts(&self) -> impl Future<Output = Answer<FindingCounts>> + Send;
+    /// Every verdict about a case, oldest first.
+    fn verdicts(&self, case: FindingId) -> impl Future<Output = Answer<Vec<Verdict>>> + Send;
+}
+
+/// A national store.
+pub trait NationalStore: Journal + Registry + Cases {}
+
+impl<T: Journal + Registry + Cases> NationalStore for T {}
