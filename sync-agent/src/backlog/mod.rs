@@ -1,0 +1,283 @@
+//! The import of backlogs: files of old entries become entries of the store, each row once, however often it comes.
+//!
+//! A file is read in bounded memory, row by row; a row becomes a draft by the file's plan; a valid draft becomes an
+//! entry unless its fingerprint stands in the ledger; every other row goes into the reject file with its reasons. Rows
+//! are settled in short transactions that also note how far the import has come, so an import that was cut short at
+//! any moment goes on behind the last settled row when the same command runs again.
+
+mod error;
+mod report;
+mod row;
+mod csv_source;
+mod workbook;
+mod mapping;
+mod plan;
+mod fingerprint;
+mod ledger;
+mod rejects;
+mod walk;
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+
+pub use error::ImportError;
+pub use report::{ImportReport, Progress, Sample};
+
+use calamine::Reader as _;
+use registry_schema::field::{Attribute, Field};
+use registry_schema::kind::Kind;
+use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
+
+use csv_source::{CsvFormat, CsvSource};
+use mapping::Mapping;
+use plan::Plan;
+use rejects::Rejects;
+use row::{Row, RowSource};
+use walk::Walk;
+
+/// The largest CSV file, in bytes.
+const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// Rows in which the headings are looked for: a workbook may have a title above its table.
+const HEADING_ROWS_MAX: usize = 20;
+
+/// What to import, and how.
+pub struct ImportRequest<'a> {
+    /// The workbook (XLSX) or CSV file.
+    pub path: PathBuf,
+    /// The kind of its entries, when the headings do not tell.
+    pub kind: Option<Kind>,
+    /// The mapping file, for columns that are neither the Ministry's nor named like fields.
+    pub mapping: Option<PathBuf>,
+    /// The reject file; by default beside the file, with `.rejects.csv` added to its name.
+    pub rejects: Option<PathBuf>,
+    /// The registering office of rows that name none; comes before a constant of the mapping.
+    pub authority: Option<String>,
+    /// Whether to judge every row and write nothing.
+    pub dry_run: bool,
+    /// Part and number of parts, `(1, 3)` for the first of three: each row belongs to one part.
+    pub split: Option<(u32, u32)>,
+    /// The time in RFC 3339, UTC.
+    pub now: &'a dyn Fn() -> String,
+}
+
+/// Imports a file into the store. The connection has its journal mode, synchronous setting and busy timeout already.
+///
+/// # Errors
+/// What stopped the import; rows that were settled stay settled, and the same request goes on behind them.
+pub fn import(
+    connection: &mut Connection,
+    request: &ImportRequest<'_>,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<ImportReport, ImportError> {
+    let mapping = request.mapping.as_deref().map(Mapping::load).transpose()?;
+    let mapping = mapping.as_ref();
+    if let (Some(kind), Some(mapping)) = (request.kind, mapping)
+        && kind != mapping.kind
+    {
+        return Err(columns_error(&request.path, format!("the mapping is for a {}, --kind says {kind}", mapping.kind)));
+    }
+    if request.split.is_some_and(|(_, of)| of == 0) {
+        return Err(columns_error(
+            &request.path,
+            "no file has zero parts; write --split 1/3 for the first of three".into(),
+        ));
+    }
+    let unreadable = |source| ImportError::Unreadable { path: request.path.clone(), source };
+    let mut file = File::open(&request.path).map_err(unreadable)?;
+    let is_workbook = is_workbook(&mut file, &request.path)?;
+    let max = if is_workbook { workbook::WORKBOOK_BYTES_MAX } else { FILE_BYTES_MAX };
+    if file.metadata().map_err(unreadable)?.len() > max {
+        return Err(ImportError::TooLarge { path: request.path.clone(), max, unit: "bytes" });
+    }
+    let sha256 = hash(&mut file).map_err(unreadable)?;
+    let mut run = Run { connection, request, mapping, sha256, progress };
+    if is_workbook {
+        return run.workbook(file);
+    }
+    let format = CsvFormat {
+        delimiter: mapping.map(|mapping| mapping.delimiter),
+        encoding: mapping.map_or(encoding_rs::UTF_8, |mapping| mapping.encoding),
+    };
+    let mut source = CsvSource::open(&request.path, file, format).map_err(unreadable)?;
+    let delimiter = source.delimiter();
+    match run.plan(&mut source)? {
+        Some(planned) => run.walk(&mut source, planned, delimiter, &[]),
+        None => Err(columns_error(&request.path, NO_HEADINGS.into())),
+    }
+}
+
+const NO_HEADINGS: &str = "the first rows have no headings of the Ministry's layouts or of fields, or no rows at all; give \
+                           a mapping file with --mapping";
+
+/// One request with what was found out about its file.
+struct Run<'a> {
+    connection: &'a mut Connection,
+    request: &'a ImportRequest<'a>,
+    mapping: Option<&'a Mapping>,
+    sha256: [u8; 32],
+    progress: &'a mut dyn FnMut(&Progress),
+}
+
+/// A plan, the last row that was read for it, and whether that row is an entry and not the headings.
+type Planned = (Plan, Row, bool);
+
+impl Run<'_> {
+    /// Imports the first sheet whose headings are known.
+    fn workbook(&mut self, file: File) -> Result<ImportReport, ImportError> {
+        let path = &self.request.path;
+        let mut workbook = workbook::open(path, file)?;
+        let sheets = workbook.sheet_names();
+        let mut refused = None;
+        for sheet in &sheets {
+            let Some(mut rows) = workbook::SheetRows::open(path, &mut workbook, sheet)? else { continue };
+            match self.plan(&mut rows) {
+                Ok(None) => {}
+                Ok(Some(planned)) => {
+                    let others: Vec<_> = sheets.iter().filter(|other| *other != sheet).cloned().collect();
+                    let delimiter = self.mapping.map_or(b',', |mapping| mapping.delimiter);
+                    return self.walk(&mut rows, planned, delimiter, &others);
+                }
+                Err(error @ ImportError::Columns { .. }) => refused = refused.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused.unwrap_or_else(|| columns_error(path, NO_HEADINGS.into())))
+    }
+
+    /// Reads rows until one of them tells the columns; `None` when none does.
+    fn plan(&self, source: &mut dyn RowSource) -> Result<Option<Planned>, ImportError> {
+        let refuse = |message| columns_error(&self.request.path, message);
+        let mut row = Row::default();
+        let mut message = None;
+        for _ in 0..HEADING_ROWS_MAX {
+            if !source.next_row(&mut row)? {
+                break;
+            }
+            let Some(mapping) = self.mapping else {
+                match Plan::from_headings(self.request.kind, &row).map_err(refuse)? {
+                    Some(plan) => return Ok(Some((plan, row, false))),
+                    None => continue,
+                }
+            };
+            match Plan::from_mapping(mapping, &row) {
+                Ok(plan) => {
+                    let is_entry = !mapping.has_header && !plan.is_reject_file;
+                    return Ok(Some((plan, row, is_entry)));
+                }
+                // A sheet may have a title above its headings; the first row of a CSV file is final.
+                Err(found) if source.leaves_out_blanks() => message = message.or(Some(found)),
+                Err(found) => return Err(refuse(found)),
+            }
+        }
+        message.map_or(Ok(None), |message| Err(refuse(message)))
+    }
+
+    fn walk(
+        &mut self,
+        source: &mut dyn RowSource,
+        (mut plan, row, is_entry): Planned,
+        delimiter: u8,
+        other_sheets: &[String],
+    ) -> Result<ImportReport, ImportError> {
+        let request = self.request;
+        if let Some(authority) = &request.authority {
+            plan.set_default(Field::entry(Attribute::Authority), authority);
+        }
+        let path = request.rejects.clone().unwrap_or_else(|| default_rejects(&request.path));
+        let rejects = Rejects::new(path, &plan.headings, delimiter);
+        let mut report = ImportReport::new(request.path.clone(), plan.kind, request.dry_run);
+        report.ignored_columns.clone_from(&plan.ignored);
+        if !other_sheets.is_empty() {
+            report.warnings.push(format!("only one sheet was read; not read: {}", other_sheets.join(", ")));
+        }
+        let import = if request.dry_run { None } else { Some(self.begin(&plan, &rejects, &mut report)?) };
+        if import.is_some_and(|import| import.is_finished) {
+            return Ok(report);
+        }
+        let mut walk = Walk::new(&plan, self.sha256, rejects, report, &mut *self.progress);
+        walk.split = request.split;
+        walk.import = import.map(|import| import.id);
+        let reject_file = walk.rejects.path().to_owned();
+        let mut report = walk.run(self.connection, source, row, is_entry)?;
+        if let Some(import) = import {
+            ledger::finish(self.connection, import.id, &(request.now)())?;
+            let has_rejects = report.rejected > 0 || import.rows_rejected > 0;
+            report.reject_file = has_rejects.then_some(reject_file);
+        }
+        Ok(report)
+    }
+
+    /// Where this import stands: new, to be resumed, to be tried again for its rejected rows, or finished.
+    fn begin(&self, plan: &Plan, rejects: &Rejects, report: &mut ImportReport) -> Result<ledger::Import, ImportError> {
+        let sha256 = part_sha256(&self.sha256, self.request.split);
+        let known = ledger::load(self.connection, &sha256)?;
+        if let Some(known) = known.filter(|known| known.kind != plan.kind && known.rows_imported > 0) {
+            let message = format!("it was imported as {} before, and cannot be {} as well", known.kind, plan.kind);
+            return Err(columns_error(&self.request.path, message));
+        }
+        match known {
+            Some(known) if known.is_finished && known.rows_rejected == 0 => {
+                (report.rows, report.absorbed) = (known.rows_done, known.rows_done);
+                return Ok(known);
+            }
+            Some(known) if !known.is_finished && known.kind == plan.kind => {
+                report.resumed_at = known.rows_done;
+                return Ok(known);
+            }
+            _ => {}
+        }
+        if let Some(aside) = rejects.set_aside()? {
+            report.warnings.push(format!("an earlier reject file is now {}", aside.display()));
+        }
+        if let Some(known) = known {
+            // Some rows were rejected: the mapping, the options or the rules may have been mended since.
+            ledger::restart(self.connection, known.id, plan.kind)?;
+            return Ok(ledger::Import { rows_done: 0, rows_rejected: 0, is_finished: false, ..known });
+        }
+        let name = self.request.path.file_name().unwrap_or(self.request.path.as_os_str()).to_string_lossy();
+        ledger::begin(self.connection, &sha256, &name, plan.kind, &(self.request.now)())
+    }
+}
+
+/// Whether the file is a workbook, by its first bytes or its name.
+fn is_workbook(file: &mut File, path: &Path) -> Result<bool, ImportError> {
+    let mut start = Vec::new();
+    let read = file.take(8).read_to_end(&mut start);
+    read.map_err(|source| ImportError::Unreadable { path: path.to_owned(), source })?;
+    if start.starts_with(b"\xd0\xcf\x11\xe0") {
+        let message = "it is an old or a password-protected Excel file; save it as .xlsx without a password";
+        return Err(columns_error(path, message.into()));
+    }
+    let is_named_so = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xlsx"));
+    Ok(is_named_so || start.starts_with(b"PK\x03\x04"))
+}
+
+fn hash(file: &mut File) -> std::io::Result<[u8; 32]> {
+    file.rewind()?;
+    let mut hasher = Sha256::new();
+    std::io::copy(file, &mut hasher)?;
+    Ok(hasher.finalize().into())
+}
+
+/// The identity of an import: the file's hash, and for a part of a file the hash of that with the part, so that
+/// another part of the same file is another import.
+fn part_sha256(file: &[u8; 32], split: Option<(u32, u32)>) -> [u8; 32] {
+    let Some((part, of)) = split else { return *file };
+    let hasher = Sha256::new_with_prefix(file);
+    hasher.chain_update((part % of).to_be_bytes()).chain_update(of.to_be_bytes()).finalize().into()
+}
+
+fn default_rejects(path: &Path) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(".rejects.csv");
+    name.into()
+}
+
+fn columns_error(path: &Path, message: String) -> ImportError {
+    ImportError::Columns { path: path.to_owned(), message }
+}
+
+#[cfg(test)]
+mod tests;

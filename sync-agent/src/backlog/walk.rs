@@ -1,0 +1,180 @@
+//! The way of every row: read, judged, and settled batch by batch behind the rows of earlier runs.
+
+use registry_schema::draft::Draft;
+use registry_schema::ids::RecordId;
+use registry_schema::record::Record;
+use registry_schema::violation::Violation;
+use rusqlite::Connection;
+
+use super::error::ImportError;
+use super::fingerprint::Occurrences;
+use super::ledger::{self, Batch, Entry, Ledger};
+use super::plan::Plan;
+use super::rejects::{REASONS_JOINT, Rejects};
+use super::report::{ImportReport, Progress, SAMPLES_MAX, Sample};
+use super::row::{Flaw, Row, RowSource};
+
+/// The most rows of a file. Keys of rows past 2^20 run on into another file's range, which is checked; four times that
+/// bounds the memory for counting equal rows.
+pub(super) const ROWS_MAX: u64 = 4 * 1024 * 1024;
+/// One row in so many that cannot be decoded makes a warning: the encoding is likely wrong.
+const UNDECODABLE_SHARE: u64 = 10;
+
+/// One pass over a file: every row of this part is imported, absorbed or rejected, in order.
+pub(super) struct Walk<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) file_sha256: [u8; 32],
+    /// Part and number of parts.
+    pub(super) split: Option<(u32, u32)>,
+    /// The import to move forward; `None` for a dry run.
+    pub(super) import: Option<i64>,
+    pub(super) rejects: Rejects,
+    pub(super) report: ImportReport,
+    pub(super) progress: &'a mut dyn FnMut(&Progress),
+    occurrences: Occurrences,
+    undecodable: Option<(u64, Flaw)>,
+}
+
+impl<'a> Walk<'a> {
+    /// A pass that has read nothing yet; `report.resumed_at` rows are settled.
+    pub(super) fn new(
+        plan: &'a Plan,
+        file_sha256: [u8; 32],
+        rejects: Rejects,
+        report: ImportReport,
+        progress: &'a mut dyn FnMut(&Progress),
+    ) -> Self {
+        let occurrences = Occurrences::default();
+        Self { plan, file_sha256, split: None, import: None, rejects, report, progress, occurrences, undecodable: None }
+    }
+
+    /// Walks from `row`, when it is already read, to the end of the file.
+    pub(super) fn run(
+        mut self,
+        connection: &mut Connection,
+        source: &mut dyn RowSource,
+        mut row: Row,
+        mut is_read: bool,
+    ) -> Result<ImportReport, ImportError> {
+        let ledger = Ledger::new(self.plan.kind);
+        let mut batch = Batch::default();
+        let mut scratch = String::new();
+        loop {
+            if !is_read && !source.next_row(&mut row)? {
+                break;
+            }
+            is_read = false;
+            self.plan.check_width(&mut row, source.leaves_out_blanks());
+            self.take(&mut row, &mut batch, &mut scratch)?;
+            if batch.is_full() {
+                self.settle(connection, &ledger, &mut batch)?;
+            }
+        }
+        self.settle(connection, &ledger, &mut batch)?;
+        self.warn();
+        Ok(self.report)
+    }
+
+    fn take(&mut self, row: &mut Row, batch: &mut Batch, scratch: &mut String) -> Result<(), ImportError> {
+        let index = batch.rows_done;
+        if index >= ROWS_MAX {
+            return Err(ImportError::TooLarge { path: self.report.file.clone(), max: ROWS_MAX, unit: "rows" });
+        }
+        batch.rows_done += 1;
+        let is_settled = index < self.report.resumed_at;
+        let is_other = self.split.is_some_and(|(part, of)| index % u64::from(of) != u64::from(part % of));
+        if is_settled || is_other {
+            self.report.other_parts += u64::from(is_other && !is_settled);
+            self.pass(row, scratch);
+            return if batch.rows_done == self.report.resumed_at { self.rejects.resume(row.line) } else { Ok(()) };
+        }
+        match judge(self.plan, row, scratch) {
+            Ok(draft) => {
+                let fingerprint = self.occurrences.fingerprint(&draft);
+                let record_id = RecordId::imported(&self.file_sha256, index);
+                batch.bytes += row.bytes();
+                batch.entries.push(Entry { record_id, draft, fingerprint });
+                Ok(())
+            }
+            Err([english, vietnamese]) => {
+                batch.rejected += 1;
+                self.reject(row, english, vietnamese)
+            }
+        }
+    }
+
+    /// Counts a row that is not imported in this run, so that equal rows behind it get their right number.
+    fn pass(&mut self, row: &Row, scratch: &mut String) {
+        if row.flaw.is_none() {
+            let (draft, violations) = self.plan.draft(row, scratch);
+            if violations.is_empty() {
+                self.occurrences.fingerprint(&draft);
+            }
+        }
+    }
+
+    fn reject(&mut self, row: &Row, english: String, vietnamese: String) -> Result<(), ImportError> {
+        if let Some(flaw @ (Flaw::Undecodable { .. } | Flaw::LooksUtf8 { .. })) = row.flaw {
+            self.undecodable.get_or_insert((0, flaw)).0 += 1;
+        }
+        if self.import.is_some() {
+            self.rejects.append(self.plan.delivered(row), row.line, [&english, &vietnamese])?;
+        }
+        if self.report.samples.len() < SAMPLES_MAX {
+            self.report.samples.push(Sample { line: row.line, english, vietnamese });
+        }
+        Ok(())
+    }
+
+    /// Makes a batch durable: first the reject file, then the store, so that a row that is settled is in one of them.
+    fn settle(&mut self, connection: &mut Connection, ledger: &Ledger, batch: &mut Batch) -> Result<(), ImportError> {
+        self.rejects.sync()?;
+        match self.import {
+            Some(import) => {
+                let outcome = ledger.settle(connection, import, batch)?;
+                self.report.imported += outcome.imported;
+                self.report.absorbed += outcome.absorbed;
+            }
+            None => {
+                for entry in &batch.entries {
+                    let is_known = ledger::is_known(connection, &entry.fingerprint)?;
+                    self.report.absorbed += u64::from(is_known);
+                    self.report.imported += u64::from(!is_known);
+                }
+            }
+        }
+        self.report.rejected += batch.rejected;
+        self.report.rows = batch.rows_done;
+        *batch = Batch { rows_done: batch.rows_done, ..Batch::default() };
+        (self.progress)(&self.report.progress());
+        // Nothing is locked now, so a clerk's program that waits can write before the next batch.
+        std::thread::yield_now();
+        Ok(())
+    }
+
+    fn warn(&mut self) {
+        let rows = self.report.rows - self.report.resumed_at - self.report.other_parts;
+        if let Some((count, flaw)) = self.undecodable.filter(|(count, _)| count * UNDECODABLE_SHARE >= rows) {
+            let text = format!("{count} of {rows} rows cannot be read in this encoding; the first: {}", flaw.english());
+            self.report.warnings.push(text);
+        }
+    }
+}
+
+/// The draft of a valid row, or the reasons in English and Vietnamese.
+fn judge(plan: &Plan, row: &Row, scratch: &mut String) -> Result<Draft, [String; 2]> {
+    if let Some(flaw) = row.flaw {
+        return Err([flaw.english(), flaw.vietnamese()]);
+    }
+    let (draft, mut violations) = plan.draft(row, scratch);
+    if let Err(found) = Record::validate(&draft) {
+        let is_new = |violation: &Violation| violations.iter().all(|known| known.field != violation.field);
+        let found: Vec<_> = found.into_iter().filter(is_new).collect();
+        violations.extend(found);
+    }
+    if violations.is_empty() {
+        return Ok(draft);
+    }
+    let joined = |words: fn(&Violation) -> String| violations.iter().map(words).collect::<Vec<_>>().join(REASONS_JOINT);
+    Err([joined(Violation::english), joined(Violation::vietnamese)])
+}

@@ -1,0 +1,213 @@
+//! Rows of a worksheet, read cell by cell so that memory does not grow with the workbook's rows.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use calamine::{Cell, DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxCellReader};
+
+use super::error::ImportError;
+use super::row::{COLUMNS_MAX, Flaw, Row, RowSource};
+
+/// The largest workbook, in bytes: several times a full sheet of the widest layout.
+pub(super) const WORKBOOK_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// The most bytes of the parts that are held in memory (shared texts, styles), unpacked.
+const PARTS_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// An open workbook.
+pub(super) type Workbook = Xlsx<BufReader<File>>;
+
+/// Opens a workbook whose parts unpack to a bounded size.
+pub(super) fn open(path: &Path, mut file: File) -> Result<Workbook, ImportError> {
+    let unpacked = unpacked_bytes(&mut file).map_err(|what| damaged(path, what))?;
+    if unpacked > PARTS_BYTES_MAX {
+        return Err(ImportError::TooLarge {
+            path: path.to_owned(),
+            max: PARTS_BYTES_MAX,
+            unit: "bytes of unpacked text",
+        });
+    }
+    file.rewind().map_err(|source| ImportError::Unreadable { path: path.to_owned(), source })?;
+    Xlsx::new(BufReader::new(file)).map_err(|error| damaged(path, error))
+}
+
+/// The rows of one sheet.
+pub(super) struct SheetRows<'a> {
+    path: PathBuf,
+    sheet: String,
+    cells: XlsxCellReader<'a, BufReader<File>>,
+    ahead: Option<Cell<DataRef<'a>>>,
+    /// Set at the end of the sheet, behind which the reader must not be asked again.
+    is_ended: bool,
+    row_last: u64,
+    scratch: String,
+}
+
+impl<'a> SheetRows<'a> {
+    /// Starts at the first row of a sheet; `None` when the name is that of a chart.
+    pub(super) fn open(path: &Path, workbook: &'a mut Workbook, sheet: &str) -> Result<Option<Self>, ImportError> {
+        let cells = match workbook.worksheet_cells_reader(sheet) {
+            Ok(cells) => cells,
+            Err(calamine::XlsxError::NotAWorksheet(_)) => return Ok(None),
+            Err(error) => return Err(damaged(path, format_args!("sheet {sheet}: {error}"))),
+        };
+        let (path, sheet) = (path.to_owned(), sheet.to_owned());
+        Ok(Some(Self { path, sheet, cells, ahead: None, is_ended: false, row_last: 0, scratch: String::new() }))
+    }
+
+    fn next_cell(&mut self) -> Result<Option<Cell<DataRef<'a>>>, ImportError> {
+        if let Some(cell) = self.ahead.take() {
+            return Ok(Some(cell));
+        }
+        if self.is_ended {
+            return Ok(None);
+        }
+        let cell = self.cells.next_cell().map_err(|error| self.damaged(&error.to_string()))?;
+        self.is_ended = cell.is_none();
+        Ok(cell)
+    }
+
+    fn damaged(&self, what: &str) -> ImportError {
+        damaged(&self.path, format_args!("sheet {}, behind row {}: {what}", self.sheet, self.row_last))
+    }
+
+    /// Adds a cell in its column; the columns before it that were left out are blank, and those past the bound unread.
+    fn put(&mut self, row: &mut Row, column: usize, value: &DataRef<'_>) -> Result<(), ImportError> {
+        if matches!(value, DataRef::Empty) || column >= COLUMNS_MAX {
+            return Ok(());
+        }
+        if column < row.len() {
+            return Err(self.damaged("cells out of order"));
+        }
+        while row.len() < column {
+            row.push("");
+        }
+        if matches!(value, DataRef::Error(_)) {
+            row.note(Flaw::FormulaError { column: column + 1 });
+        }
+        row.push(text_of(value, &mut self.scratch));
+        Ok(())
+    }
+}
+
+impl RowSource for SheetRows<'_> {
+    fn next_row(&mut self, row: &mut Row) -> Result<bool, ImportError> {
+        loop {
+            row.clear();
+            let Some(first) = self.next_cell()? else { return Ok(false) };
+            let (index, _) = first.get_position();
+            row.line = u64::from(index) + 1;
+            if row.line <= self.row_last {
+                return Err(self.damaged("rows out of order"));
+            }
+            self.ahead = Some(first);
+            while let Some(cell) = self.next_cell()? {
+                let (of, column) = cell.get_position();
+                if of != index {
+                    self.ahead = Some(cell);
+                    break;
+                }
+                self.put(row, column as usize, cell.get_value())?;
+            }
+            self.row_last = row.line;
+            if !row.is_blank() {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn leaves_out_blanks(&self) -> bool {
+        true
+    }
+}
+
+/// A cell as a clerk would have typed it: whole numbers without a point, dates as dd.mm.yyyy, times as hh:mm.
+fn text_of<'a>(value: &'a DataRef<'_>, scratch: &'a mut String) -> &'a str {
+    *scratch = match value {
+        DataRef::String(text) => return text,
+        DataRef::SharedString(text) => return text,
+        DataRef::Int(number) => number.to_string(),
+        DataRef::Float(number) => number.to_string(),
+        DataRef::Bool(true) => "1".into(),
+        DataRef::Bool(false) => "0".into(),
+        DataRef::DateTime(date) => date_text(*date),
+        DataRef::DateTimeIso(text) => text.split('T').next().unwrap_or_default().to_owned(),
+        DataRef::DurationIso(text) => text.clone(),
+        DataRef::Error(error) => error.to_string(),
+        DataRef::Empty => String::new(),
+    };
+    scratch
+}
+
+fn date_text(date: ExcelDateTime) -> String {
+    let (year, month, day, hour, minute, ..) = date.to_ymd_hms_milli();
+    // A number below one has no day in it: it is a time.
+    if date.is_duration() || date.as_f64() < 1.0 {
+        return format!("{hour:02}:{minute:02}");
+    }
+    format!("{day:02}.{month:02}.{year:04}")
+}
+
+fn damaged(path: &Path, what: impl std::fmt::Display) -> ImportError {
+    ImportError::Damaged { path: path.to_owned(), what: what.to_string() }
+}
+
+/// The end record of a zip file without its comment, in bytes (APPNOTE.TXT 4.3.16).
+const END_BYTES: usize = 22;
+/// An entry of the central directory without its name, in bytes (APPNOTE.TXT 4.3.12).
+const ENTRY_BYTES: usize = 46;
+/// The longest comment behind the end record, in bytes.
+const COMMENT_BYTES_MAX: u64 = 65_535;
+
+/// How many bytes the parts other than sheets unpack to, as the directory of the zip file declares it.
+fn unpacked_bytes(file: &mut File) -> Result<u64, String> {
+    let read_at = |file: &mut File, at: u64, bytes: u64| -> Result<Vec<u8>, String> {
+        let mut read = Vec::new();
+        file.seek(SeekFrom::Start(at)).map_err(|error| error.to_string())?;
+        file.take(bytes).read_to_end(&mut read).map_err(|error| error.to_string())?;
+        Ok(read)
+    };
+    let length = file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
+    let tail_bytes = (END_BYTES as u64 + COMMENT_BYTES_MAX).min(length);
+    let tail = read_at(file, length - tail_bytes, tail_bytes)?;
+    let end = tail.windows(END_BYTES).rev().find(|window| window.starts_with(b"PK\x05\x06"));
+    let end = end.ok_or("the directory at the end of the workbook is missing")?;
+    let number = |bytes: &[u8], at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let directory = read_at(file, number(end, 16).into(), number(end, 12).into())?;
+    let mut rest = directory.as_slice();
+    let mut sum = 0;
+    while rest.len() >= ENTRY_BYTES && rest.starts_with(b"PK\x01\x02") {
+        let short = |at: usize| usize::from(u16::from_le_bytes([rest[at], rest[at + 1]]));
+        let name = rest.get(ENTRY_BYTES..ENTRY_BYTES + short(28)).unwrap_or_default();
+        if !name.starts_with(b"xl/worksheets/") {
+            sum += u64::from(number(rest, 24));
+        }
+        rest = rest.get(ENTRY_BYTES + short(28) + short(30) + short(32)..).unwrap_or_default();
+    }
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use calamine::ExcelDateTimeType;
+
+    use super::*;
+
+    fn check(value: &DataRef<'_>, text: &str) {
+        assert_eq!(text_of(value, &mut String::new()), text, "{value:?}");
+    }
+
+    #[test]
+    fn cells_read_as_a_clerk_would_have_typed_them() {
+        let date = |value| DataRef::DateTime(ExcelDateTime::new(value, ExcelDateTimeType::DateTime, false));
+        check(&DataRef::Float(12.0), "12");
+        check(&DataRef::Float(79_201_000_123.0), "79201000123");
+        check(&DataRef::Float(1.5), "1.5");
+        check(&DataRef::Bool(true), "1");
+        check(&date(36_925.0), "03.02.2001");
+        check(&date(36_925.75), "03.02.2001");
+        check(&date(0.75), "18:00");
+        check(&DataRef::DateTimeIso("2001-02-03T00:00:00".into()), "2001-02-03");
+        check(&DataRef::SharedString(" Hòa "), " Hòa ");
+    }
+}

@@ -1,0 +1,207 @@
+//! The sealed half of the change log: what stands at which place of a lane, and how far the centre has taken it.
+
+use std::collections::BTreeMap;
+
+use registry_proto::frame::SealedChange;
+use registry_schema::clock::Hlc;
+use registry_schema::digest::{Hash256, chain_start};
+use registry_schema::ids::{Lane, RecordId, Seq, Version};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::store::StoreError;
+use crate::store::state::Incarnation;
+
+/// How far one lane has come: applied <= received <= sealed, and none ever goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneState {
+    /// The last sealed change.
+    pub sealed: Seq,
+    /// The chain after it.
+    pub chain: Hash256,
+    /// The last change that is durable at the centre.
+    pub received: Seq,
+    /// The last change that the centre has judged.
+    pub applied: Seq,
+}
+
+/// Every lane's state.
+///
+/// # Errors
+/// The store could not be read, or has lost a lane.
+pub fn lanes(connection: &Connection) -> Result<BTreeMap<Lane, LaneState>, StoreError> {
+    let sql = "SELECT lane, sealed_seq, sealed_chain, received_seq, applied_seq FROM lanes";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(())?;
+    let mut lanes = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (Some(lane), Some(chain)) = (Lane::from_number(row.get(0)?), hash(row, 2)?) else {
+            return Err(StoreError::Damaged("table lanes holds what no agent writes".to_owned()));
+        };
+        lanes.insert(lane, LaneState { sealed: seq(row, 1)?, chain, received: seq(row, 3)?, applied: seq(row, 4)? });
+    }
+    match Lane::ALL.into_iter().find(|lane| !lanes.contains_key(lane)) {
+        Some(lane) => Err(StoreError::Damaged(format!("lane {lane} is missing from table lanes"))),
+        None => Ok(lanes),
+    }
+}
+
+/// The chain of a lane after the change at `seq`; `None` when no such change was sealed here.
+///
+/// # Errors
+/// The store could not be read.
+pub fn chain_at(
+    connection: &Connection,
+    incarnation: Incarnation,
+    lane: Lane,
+    seq: u64,
+) -> Result<Option<Hash256>, StoreError> {
+    if seq == 0 {
+        return Ok(Some(chain_start(incarnation.origin, incarnation.epoch, lane)));
+    }
+    let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
+    let mut statement = connection.prepare_cached("SELECT chain FROM change_log WHERE lane = ?1 AND seq = ?2")?;
+    Ok(statement.query_row(params![lane.number(), seq], |row| hash(row, 0)).optional()?.flatten())
+}
+
+/// The sealed changes of a lane from `first` on: at most `changes_max`, and none after the one that makes their
+/// canonical bytes reach `bytes_max`, so what is held in memory does not grow with the lane.
+///
+/// # Errors
+/// The store could not be read, or a place of the lane is missing.
+pub fn load(
+    connection: &Connection,
+    lane: Lane,
+    first: Seq,
+    changes_max: usize,
+    bytes_max: usize,
+) -> Result<Vec<SealedChange>, StoreError> {
+    let sql = "SELECT seq, record_id, version, clock, content_hash, chain, canonical FROM change_log
+               WHERE lane = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let limit = i64::try_from(changes_max).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![lane.number(), first.0.cast_signed(), limit])?;
+    let (mut changes, mut bytes, mut next) = (Vec::new(), 0, first);
+    while bytes < bytes_max {
+        let Some(row) = rows.next()? else { break };
+        let change = read(row)?.filter(|change| change.seq == next);
+        let missing = || StoreError::Damaged(format!("change {next} of lane {lane} is missing or incomplete"));
+        let change = change.ok_or_else(missing)?;
+        next = next.next();
+        bytes += change.canonical.len();
+        changes.push(change);
+    }
+    Ok(changes)
+}
+
+/// A sealed change; `None` when the row holds what no sealing writes.
+fn read(row: &Row<'_>) -> Result<Option<SealedChange>, StoreError> {
+    let (Some(record_id), Some(content_hash), Some(chain)) =
+        (RecordId::from_number(row.get(1)?), hash(row, 4)?, hash(row, 5)?)
+    else {
+        return Ok(None);
+    };
+    let clock = Hlc::from_number(row.get::<_, i64>(3)?.cast_unsigned());
+    let version = Version(row.get(2)?);
+    Ok(Some(SealedChange { seq: seq(row, 0)?, record_id, version, clock, canonical: row.get(6)?, content_hash, chain }))
+}
+
+/// Takes in how far the centre has come in a lane; an older word changes nothing.
+///
+/// # Errors
+/// The store could not be written, or the centre claims more than was sealed.
+pub fn advance(connection: &Connection, lane: Lane, received: Seq, applied: Seq) -> Result<(), StoreError> {
+    let sql = "UPDATE lanes SET received_seq = max(received_seq, ?2, ?3), applied_seq = max(applied_seq, ?3)
+               WHERE lane = ?1 AND sealed_seq >= max(?2, ?3)";
+    let values = params![lane.number(), received.0.cast_signed(), applied.0.cast_signed()];
+    match connection.prepare_cached(sql)?.execute(values)? {
+        1 => Ok(()),
+        _ => Err(StoreError::Damaged(format!("the centre holds changes of lane {lane} that were never sealed here"))),
+    }
+}
+
+/// Proves in a few look-ups that the ends of the lanes are what the change log says they are.
+pub(crate) fn check(connection: &Connection, incarnation: Incarnation) -> Result<(), StoreError> {
+    for (lane, state) in lanes(connection)? {
+        let ordered = state.applied <= state.received && state.received <= state.sealed;
+        let at_end = chain_at(connection, incarnation, lane, state.sealed.0)?;
+        let beyond = chain_at(connection, incarnation, lane, state.sealed.0 + 1)?;
+        if !ordered || at_end != Some(state.chain) || beyond.is_some() {
+            return Err(StoreError::Damaged(format!("the end of lane {lane} is not where table lanes says")));
+        }
+    }
+    Ok(())
+}
+
+fn hash(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Hash256>> {
+    Ok(row.get_ref(column)?.as_blob_or_null()?.and_then(Hash256::from_slice))
+}
+
+fn seq(row: &Row<'_>, column: usize) -> rusqlite::Result<Seq> {
+    Ok(Seq(row.get::<_, i64>(column)?.cast_unsigned()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::Store;
+    use crate::store::tests::{NOW_MS, scratch};
+
+    fn write_births(store: &mut Store, count: usize) {
+        for number in 0..count {
+            let sql = "INSERT INTO births (number, child_name) VALUES (?1, 'Trần Ba')";
+            store.connection().execute(sql, [number.to_string()]).unwrap();
+        }
+        store.seal(count, NOW_MS).unwrap();
+    }
+
+    #[test]
+    fn no_more_is_loaded_than_was_asked_for() {
+        let (_folder, mut store) = scratch();
+        write_births(&mut store, 10);
+        let connection = store.connection();
+        let load = |first, changes_max, bytes_max| {
+            load(connection, Lane::Live, Seq(first), changes_max, bytes_max).unwrap().len()
+        };
+        assert_eq!(load(1, 100, 1_000_000), 10);
+        assert_eq!(load(4, 100, 1_000_000), 7);
+        assert_eq!(load(11, 100, 1_000_000), 0);
+        assert_eq!(load(1, 3, 1_000_000), 3);
+        assert_eq!(load(1, 100, 1), 1);
+        assert_eq!(load(1, 100, 25), 2);
+    }
+
+    #[test]
+    fn a_missing_place_is_noticed_before_anything_is_sent() {
+        let (folder, mut store) = scratch();
+        write_births(&mut store, 5);
+        store.connection().execute("DELETE FROM change_log WHERE seq = 3", ()).unwrap();
+        assert!(matches!(load(store.connection(), Lane::Live, Seq(2), 9, 9_999), Err(StoreError::Damaged(_))));
+        store.connection().execute("DELETE FROM change_log WHERE seq = 5", ()).unwrap();
+        drop(store);
+        assert!(matches!(Store::open(&folder.path().join("province.db")), Err(StoreError::Damaged(_))));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+        #[test]
+        fn watermarks_never_go_back(words in prop::collection::vec((0_u64..12, 0_u64..12), 1..20)) {
+            let (_folder, mut store) = scratch();
+            write_births(&mut store, 8);
+            let connection = store.connection();
+            let (mut received, mut applied) = (0, 0);
+            for (word_received, word_applied) in words {
+                let result = advance(connection, Lane::Live, Seq(word_received), Seq(word_applied));
+                prop_assert_eq!(result.is_ok(), word_received <= 8 && word_applied <= 8);
+                if result.is_ok() {
+                    applied = applied.max(word_applied);
+                    received = received.max(word_received).max(applied);
+                }
+                let state = lanes(connection).unwrap()[&Lane::Live];
+                prop_assert_eq!((state.received, state.applied), (Seq(received), Seq(applied)));
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `sync-agent init`: makes a store and its configuration.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use registry_schema::ids::Epoch;
+
+use super::CONFIG_FILE;
+use super::error::CliError;
+use crate::config::{Config, Layer};
+use crate::identity::Token;
+use crate::store::{self, StoreError, state::Incarnation};
+
+pub(super) const EXAMPLES: &str = "\
+Example:
+  sync-agent init --store /var/lib/hotich/hanoi.db --province 01@2008 \\
+    --hub http://127.0.0.1:7400 --token-file /etc/hotich/hanoi.token
+
+An existing file with the reference schema is taken over with everything in it. An initialised store is never
+initialised again.";
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    #[command(flatten)]
+    settings: Layer,
+    /// The configuration file to write [default: agent.toml beside the store]
+    #[arg(long, env = "HOTICH_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn run(args: InitArgs) -> Result<(), CliError> {
+    let mut config = args.settings.finish()?;
+    config.store = absolute(&config.store)?;
+    config.token_file = absolute(&config.token_file)?;
+    let config_path = args.config.unwrap_or_else(|| config.store.with_file_name(CONFIG_FILE));
+    // The configuration comes first: it can be taken back, an initialised store cannot.
+    let file = create_private(&config_path)?;
+    let incarnation = Incarnation { origin: config.province, epoch: Epoch(rand::random()) };
+    let made = write(&file, &config_path, &config).and_then(|()| Ok(store::init(&config.store, incarnation)?));
+    if let Err(error) = made {
+        // The first error is the one to report.
+        let _ = std::fs::remove_file(&config_path);
+        return Err(error);
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "store          {} ({})", config.store.display(), incarnation.origin)?;
+    writeln!(out, "epoch          {:016x}", incarnation.epoch.0)?;
+    writeln!(out, "configuration  {}", config_path.display())?;
+    if let Err(error) = Token::load(&config.token_file) {
+        writeln!(std::io::stderr(), "note: {error}")?;
+    }
+    writeln!(out, "next           sync-agent run --config {}", config_path.display())?;
+    Ok(())
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+    std::path::absolute(path)
+        .map_err(|source| CliError::Store(StoreError::File { what: path.display().to_string(), source }))
+}
+
+/// A new file that only its owner may read.
+fn create_private(path: &Path) -> Result<File, CliError> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::AlreadyExists => CliError::ConfigExists(path.to_owned()),
+        _ => CliError::Write { path: path.to_owned(), source },
+    })
+}
+
+fn write(mut file: &File, path: &Path, config: &Config) -> Result<(), CliError> {
+    let written = file.write_all(config.to_toml().as_bytes()).and_then(|()| file.sync_all());
+    written.map_err(|source| CliError::Write { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::exit::Exit;
+
+    fn args(folder: &Path, config: Option<&str>) -> InitArgs {
+        InitArgs {
+            settings: Layer {
+                store: Some(folder.join("hanoi.db")),
+                province: Some("01@2008".parse().unwrap()),
+                hub: Some("http://127.0.0.1:7400".to_owned()),
+                token_file: Some(folder.join("token")),
+                ..Layer::default()
+            },
+            config: config.map(|name| folder.join(name)),
+        }
+    }
+
+    #[test]
+    fn a_store_and_its_configuration_are_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        run(args(folder.path(), None)).unwrap();
+        let written = folder.path().join("agent.toml");
+        assert_eq!(written.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let config = Layer::read(&written).unwrap().finish().unwrap();
+        assert_eq!(config.store, folder.path().join("hanoi.db"));
+        assert_eq!(store::Store::open(&config.store).unwrap().incarnation().origin, config.province);
+
+        assert_eq!(run(args(folder.path(), None)).unwrap_err().exit(), Exit::Config);
+        let again = run(args(folder.path(), Some("other.toml"))).unwrap_err();
+        assert!(matches!(again, CliError::Store(StoreError::AlreadyInitialised(_))));
+        assert!(!folder.path().join("other.toml").exists());
+    }
+
+    #[test]
+    fn two_stores_never_share_an_epoch() {
+        let epochs = [(), ()].map(|()| {
+            let folder = tempfile::tempdir().unwrap();
+            run(args(folder.path(), None)).unwrap();
+            store::Store::open(&folder.path().join("hanoi.db")).unwrap().incarnation().epoch
+        });
+        assert_ne!(epochs[0], epochs[1]);
+    }
+}

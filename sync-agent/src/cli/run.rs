@@ -1,0 +1,104 @@
+//! `sync-agent run`: the daemon in the foreground, as service managers want it.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::error::CliError;
+use super::{ConfigFile, wall_ms};
+use crate::config::{Config, Layer};
+use crate::daemon::{self, Surroundings};
+use crate::identity::Token;
+use crate::store::{Store, StoreError, StoreHandle, StoreLock};
+use crate::{telemetry, uplink};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  sync-agent run --config /etc/hotich/agent.toml
+  HOTICH_LOG=sync_agent=debug sync-agent run --log-format json
+
+A flag stands above its environment variable, and that above the configuration file.";
+
+/// How long the daemon may take to stop before it is ended all the same; nothing is lost then.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(4);
+/// Threads for the network and the making of frames; the store has its own.
+const WORKER_THREADS: usize = 2;
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    file: ConfigFile,
+    #[command(flatten)]
+    settings: Layer,
+}
+
+impl RunArgs {
+    fn config(self) -> Result<Config, CliError> {
+        let file = self.file.read()?;
+        Ok(self.settings.over(file).finish()?)
+    }
+}
+
+pub(super) fn show_config(args: RunArgs) -> Result<(), CliError> {
+    let config = args.config()?;
+    std::io::stdout().lock().write_all(config.to_toml().as_bytes())?;
+    Ok(())
+}
+
+pub(super) fn run(args: RunArgs) -> Result<(), CliError> {
+    let config = args.config()?;
+    telemetry::init(&config.log)?;
+    // A wrong token file is found at once, not at the first stream.
+    Token::load(&config.token_file)?;
+    let lock = StoreLock::take(&config.store)?;
+    let store = Store::open(&config.store)?;
+    let failed = |source| CliError::System { what: "starting the runtime", source };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let (handle, thread) = StoreHandle::threaded(store)?;
+    let result = runtime.block_on(work(handle, &config));
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    if result.is_ok() {
+        // The thread ends with its last handle; a panic in it was reported when it happened.
+        let _ = thread.join();
+    }
+    drop(lock);
+    Ok(result?)
+}
+
+async fn work(store: StoreHandle, config: &Config) -> Result<(), StoreError> {
+    let surroundings = Surroundings { connect: uplink::over_tcp(), wall_ms, seed: rand::random() };
+    let stop = CancellationToken::new();
+    tracing::info!(province = %config.province, hub = config.hub, "the agent runs");
+    let daemon = daemon::run(store, config, surroundings, stop.clone());
+    tokio::pin!(daemon);
+    tokio::select! {
+        result = &mut daemon => return result,
+        result = stop_signal() => result?,
+    }
+    tracing::info!("the agent stops");
+    stop.cancel();
+    if let Ok(result) = tokio::time::timeout(STOP_WAIT_MAX, &mut daemon).await {
+        return result;
+    }
+    tracing::warn!("the agent stops without the centre's last words; they are said again at the next start");
+    Ok(())
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn stop_signal() -> Result<(), StoreError> {
+    let failed = |source| StoreError::File { what: "listening for signals".to_owned(), source };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

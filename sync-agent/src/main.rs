@@ -1,0 +1,7 @@
+//! The program `sync-agent`; everything it does is in the library, so that a simulation can run it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sync_agent::cli::main()
+}
