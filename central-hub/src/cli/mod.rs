@@ -1,0 +1,53 @@
+//! The command line: noun, verb; data on standard output, notices on standard error.
+
+mod arguments;
+mod commands;
+mod output;
+mod daemon;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use hub_store::StoreError;
+
+use crate::exit::Exit;
+use arguments::Arguments;
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKER_THREADS).enable_all().build();
+    let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(commands::run(arguments)));
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output::complain(&error);
+            exit_of(&error).into()
+        }
+    }
+}
+
+/// Threads of the runtime: judging holds one for tens of milliseconds, the sessions need others meanwhile.
+const WORKER_THREADS: usize = 4;
+
+fn exit_of(error: &anyhow::Error) -> Exit {
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return Exit::from(error);
+    }
+    if let Some(error) = error.downcast_ref::<crate::operator::cases::ResolveError>() {
+        use crate::operator::cases::ResolveError;
+        return match error {
+            ResolveError::NoCase(_) => Exit::Unavailable,
+            ResolveError::NeedsRecord { .. } => Exit::Usage,
+            ResolveError::Store(error) => Exit::from(error),
+        };
+    }
+    if error.downcast_ref::<std::io::Error>().is_some() { Exit::Io } else { Exit::Failure }
+}

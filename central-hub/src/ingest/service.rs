@@ -1,0 +1,98 @@
+//! The gRPC service that provincial agents call.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::Stream;
+use hub_store::NationalStore;
+use registry_proto::v1::{StreamRequest, StreamResponse, sync_service_server::SyncService};
+use registry_schema::ids::Origin;
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::session::Session;
+use super::writer::JournalWriter;
+use crate::admission::Admission;
+use crate::config::Quota;
+use crate::identity::Roll;
+
+/// Messages that may wait for a slow province before its session waits too.
+const OUTBOX_MESSAGES_MAX: usize = 64;
+
+/// What all sessions share.
+pub struct Hub<S> {
+    /// The national store.
+    pub store: S,
+    /// The enrolled provinces.
+    pub roll: Roll,
+    /// The way into the journal.
+    pub journal: JournalWriter,
+    /// Hears of every commit of the reconciler.
+    pub applied: watch::Receiver<u64>,
+    /// What one province may send.
+    pub quota: Quota,
+    /// Ends every session.
+    pub stop: CancellationToken,
+    sessions: Mutex<BTreeMap<Origin, Admitted>>,
+}
+
+/// The session of a province that is allowed to go on, and the quotas that outlive it.
+struct Admitted {
+    session: CancellationToken,
+    admission: Admission,
+}
+
+impl<S> Hub<S> {
+    /// Puts the rooms together.
+    pub fn new(
+        store: S,
+        roll: Roll,
+        journal: JournalWriter,
+        applied: watch::Receiver<u64>,
+        quota: Quota,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { store, roll, journal, applied, quota, stop, sessions: Mutex::default() }
+    }
+
+    /// Makes a new session the only one of its province: an older one is told to end.
+    fn admit(&self, origin: Origin) -> (CancellationToken, Admission) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = self.stop.child_token();
+        let admission =
+            sessions.get(&origin).map_or_else(|| Admission::new(self.quota), |admitted| admitted.admission.clone());
+        let admitted = Admitted { session: session.clone(), admission: admission.clone() };
+        if let Some(older) = sessions.insert(origin, admitted) {
+            older.session.cancel();
+        }
+        (session, admission)
+    }
+}
+
+/// The service over a shared hub.
+pub struct Ingest<S>(pub Arc<Hub<S>>);
+
+#[tonic::async_trait]
+impl<S: NationalStore + 'static> SyncService for Ingest<S> {
+    type StreamStream = Pin<Box<dyn Stream<Item = Result<StreamResponse, Status>> + Send>>;
+
+    async fn stream(&self, request: Request<Streaming<StreamRequest>>) -> Result<Response<Self::StreamStream>, Status> {
+        let hub = Arc::clone(&self.0);
+        let provinces = hub.store.provinces().await.map_err(|error| {
+            tracing::error!(%error, "the roll of provinces cannot be read");
+            Status::unavailable("the centre's store cannot be read at the moment; try again")
+        })?;
+        hub.roll.replace(provinces);
+        let province = hub.roll.authenticate(request.metadata()).inspect_err(|status| {
+            tracing::warn!(reason = status.message(), "a caller was refused");
+        })?;
+        let (session, admission) = hub.admit(province.origin);
+        let (outbox, messages) = mpsc::channel(OUTBOX_MESSAGES_MAX);
+        let session = Session::new(hub, province, admission, session, outbox);
+        tokio::spawn(session.run(request.into_inner()));
+        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+    }
+}

@@ -1,0 +1,316 @@
+//! One stream of one province, from Hello to Goodbye.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::stream::{FuturesOrdered, FuturesUnordered};
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
+use hub_store::model::{FrameEntry, Province};
+use hub_store::{NationalStore, StoreError};
+use prost::Message as _;
+use registry_proto::convert::{self, Hello};
+use registry_proto::position::Cursor;
+use registry_proto::receiver::{Arrival, Receiver, Step};
+use registry_proto::v1;
+use registry_schema::ids::{Epoch, Lane, Seq};
+use tokio::sync::mpsc;
+use tokio::time::{Duration, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+
+use super::service::Hub;
+use super::writer::Refusal;
+use crate::admission::Admission;
+use crate::clock::now_ms;
+
+/// How long a caller may take to say Hello.
+const HELLO_MS: u64 = 10_000;
+/// How often a session looks for applied changes and notices when nobody wakes it: another process may have judged.
+const LOOK_MS: u64 = 500;
+/// Notices of one message; the next follow once these are stored.
+const NOTICES_PER_MESSAGE: usize = 200;
+/// When a province that was turned away may come back, in milliseconds.
+const RETRY_MS: u64 = 5_000;
+
+/// What ends a session.
+enum End {
+    /// The province hung up.
+    HungUp,
+    /// Said to the province before the stream closes.
+    Goodbye(v1::Goodbye),
+}
+
+type Outcome = (Lane, Seq, usize, usize, Result<(), Refusal>);
+
+/// One stream of one province.
+pub(super) struct Session<S> {
+    hub: Arc<Hub<S>>,
+    province: Province,
+    admission: Admission,
+    stop: CancellationToken,
+    outbox: mpsc::Sender<Result<v1::StreamResponse, Status>>,
+    journaling: FuturesOrdered<BoxFuture<'static, Outcome>>,
+    settling: FuturesUnordered<BoxFuture<'static, (Lane, usize)>>,
+    granted: BTreeMap<Lane, Seq>,
+    told: BTreeMap<Lane, Seq>,
+    notices_sent: u64,
+    notices_stored: u64,
+}
+
+impl<S: NationalStore + 'static> Session<S> {
+    pub(super) fn new(
+        hub: Arc<Hub<S>>,
+        province: Province,
+        admission: Admission,
+        stop: CancellationToken,
+        outbox: mpsc::Sender<Result<v1::StreamResponse, Status>>,
+    ) -> Self {
+        Self {
+            hub,
+            province,
+            admission,
+            stop,
+            outbox,
+            journaling: FuturesOrdered::new(),
+            settling: FuturesUnordered::new(),
+            granted: BTreeMap::new(),
+            told: BTreeMap::new(),
+            notices_sent: 0,
+            notices_stored: 0,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut inbox: Streaming<v1::StreamRequest>) {
+        let origin = self.province.origin;
+        let end = match self.open(&mut inbox).await {
+            Ok(receiver) => {
+                tracing::info!(province = %origin, "session begins");
+                self.serve(receiver, &mut inbox).await
+            }
+            Err(end) => end,
+        };
+        match end {
+            End::HungUp => tracing::info!(province = %origin, "session ends: the province hung up"),
+            End::Goodbye(goodbye) => {
+                tracing::info!(province = %origin, reason = goodbye.reason().as_str_name(), detail = goodbye.detail, "session ends");
+                let _ = self.outbox.send(Ok(goodbye.into())).await;
+            }
+        }
+    }
+
+    /// Hello, checks, Welcome.
+    async fn open(&mut self, inbox: &mut Streaming<v1::StreamRequest>) -> Result<Receiver, End> {
+        let hello = hello(inbox).await?;
+        let origin = self.province.origin;
+        let epoch = self.province.epoch.unwrap_or(hello.epoch);
+        let cursors = self.hub.store.cursors(origin).await.map_err(|error| unavailable(&error))?;
+        let positions: Vec<Cursor> =
+            cursors.iter().map(|at| Cursor { epoch: at.epoch, lane: at.lane, seq: at.seq, chain: at.chain }).collect();
+        let receiver = Receiver::new(origin, epoch, &positions);
+        receiver.admit(&hello).map_err(End::Goodbye)?;
+        let seen = self.hub.store.seen(origin, hello.epoch, hello.agent_version, now_ms()).await;
+        seen.map_err(|error| unavailable(&error))?;
+        self.notices_sent = hello.notice_position;
+        self.notices_stored = hello.notice_position;
+        let applied = |lane: Lane, epoch: Epoch| {
+            cursors.iter().find(|at| at.lane == lane && at.epoch == epoch).map(|at| at.applied).unwrap_or_default()
+        };
+        let mut welcome = v1::Welcome::default();
+        for cursor in receiver.cursors() {
+            let applied = applied(cursor.lane, cursor.epoch);
+            welcome.cursors.push(convert::cursor_out(cursor, applied));
+            let window = Admission::window(cursor.lane, cursor.seq);
+            self.granted.insert(cursor.lane, window);
+            self.told.insert(cursor.lane, applied);
+            welcome.credits.push(credit(cursor.lane, window));
+        }
+        self.say(welcome).await?;
+        Ok(receiver)
+    }
+
+    async fn serve(&mut self, mut receiver: Receiver, inbox: &mut Streaming<v1::StreamRequest>) -> End {
+        let mut applied = self.hub.applied.clone();
+        let mut look = tokio::time::interval(Duration::from_millis(LOOK_MS));
+        loop {
+            let step = tokio::select! {
+                () = self.stop.cancelled() => return self.stopped(),
+                request = inbox.message() => match request {
+                    Ok(Some(request)) => self.hear(&mut receiver, request).await,
+                    Ok(None) | Err(_) => return End::HungUp,
+                },
+                Some(outcome) = self.journaling.next() => self.journaled(&mut receiver, outcome).await,
+                Some((lane, changes)) = self.settling.next() => self.grant(lane, changes).await,
+                changed = applied.changed() => match changed {
+                    Ok(()) => self.look().await,
+                    Err(_) => return self.stopped(),
+                },
+                _ = look.tick() => self.look().await,
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    async fn hear(&mut self, receiver: &mut Receiver, request: v1::StreamRequest) -> Result<(), End> {
+        match request.message {
+            Some(v1::stream_request::Message::Frame(frame)) => match receiver.receive(frame) {
+                Step::Append(arrival) => {
+                    self.journal(*arrival).await;
+                    Ok(())
+                }
+                Step::Again(received) => self.say(received).await,
+                Step::Resend(received) => {
+                    tracing::warn!(province = %self.province.origin, reason = received.reason, "frames are asked for again");
+                    self.say(received).await
+                }
+                Step::Skip => Ok(()),
+                Step::Refuse(goodbye) => Err(End::Goodbye(goodbye)),
+            },
+            Some(v1::stream_request::Message::NoticeAck(ack)) => {
+                self.notices_stored = self.notices_stored.max(ack.notice_position.min(self.notices_sent));
+                self.look().await
+            }
+            Some(v1::stream_request::Message::Hello(_)) | None => {
+                Err(goodbye(v1::GoodbyeReason::Protocol, "only frames and acknowledgements follow Hello", RETRY_MS))
+            }
+        }
+    }
+
+    /// Hands a frame to the journal writer; the acknowledgement follows when it is on disk.
+    async fn journal(&mut self, arrival: Arrival) {
+        let opened = arrival.opened;
+        let entry = FrameEntry {
+            origin: self.province.origin,
+            epoch: opened.epoch,
+            lane: opened.lane,
+            first_seq: opened.first_seq,
+            last_seq: opened.last_seq,
+            previous_chain: opened.previous_chain,
+            chain: opened.chain,
+            received_ms: now_ms(),
+            bytes: arrival.frame.encode_to_vec(),
+        };
+        let (lane, seq, changes, bytes) = (opened.lane, opened.last_seq, opened.changes.len(), entry.bytes.len());
+        let answer = self.hub.journal.append(entry).await;
+        let outcome = async move {
+            let ended = || Err(Refusal::Store("the centre is shutting down".to_owned()));
+            (lane, seq, changes, bytes, answer.await.unwrap_or_else(|_| ended()))
+        };
+        self.journaling.push_back(outcome.boxed());
+    }
+
+    async fn journaled(&mut self, receiver: &mut Receiver, outcome: Outcome) -> Result<(), End> {
+        let (lane, seq, changes, bytes, result) = outcome;
+        match result {
+            Ok(()) => {
+                let admission = self.admission.clone();
+                let settle = async move {
+                    admission.settle(lane, changes, bytes).await;
+                    (lane, changes)
+                };
+                self.settling.push(settle.boxed());
+                self.say(receiver.committed(lane, seq)).await
+            }
+            Err(Refusal::Outrun) => {
+                Err(goodbye(v1::GoodbyeReason::Superseded, "another session of this province went on", RETRY_MS))
+            }
+            Err(Refusal::Store(reason)) => Err(goodbye(v1::GoodbyeReason::StoreFull, &reason, RETRY_MS)),
+        }
+    }
+
+    async fn grant(&mut self, lane: Lane, changes: usize) -> Result<(), End> {
+        let granted = self.granted.entry(lane).or_default();
+        granted.0 += changes as u64;
+        let credit = credit(lane, *granted);
+        self.say(credit).await
+    }
+
+    /// Tells the province what was applied since, and what there is to say about its entries.
+    async fn look(&mut self) -> Result<(), End> {
+        let cursors = self.hub.store.cursors(self.province.origin).await.map_err(|error| unavailable(&error))?;
+        for cursor in cursors {
+            let told = self.told.entry(cursor.lane).or_default();
+            if cursor.applied > *told {
+                *told = cursor.applied;
+                self.say(v1::Applied { lane: convert::lane_number(cursor.lane), seq: cursor.applied.0 }).await?;
+            }
+        }
+        if self.notices_sent > self.notices_stored {
+            return Ok(());
+        }
+        let notices = self.hub.store.notices(self.province.origin, self.notices_sent, NOTICES_PER_MESSAGE).await;
+        let notices = notices.map_err(|error| unavailable(&error))?;
+        if let Some(last) = notices.last() {
+            self.notices_sent = last.seq;
+            self.say(v1::NoticeBatch { notices: notices.into_iter().map(notice).collect() }).await?;
+        }
+        Ok(())
+    }
+
+    fn stopped(&self) -> End {
+        if self.hub.stop.is_cancelled() {
+            goodbye(v1::GoodbyeReason::ShuttingDown, "the centre is shutting down", 1_000)
+        } else {
+            goodbye(v1::GoodbyeReason::Superseded, "a new session of this province took over", RETRY_MS)
+        }
+    }
+
+    /// Sends a message; waits while the province is slow to read.
+    fn say<M>(&self, message: M) -> impl Future<Output = Result<(), End>> + Send + use<S, M>
+    where
+        M: Into<v1::StreamResponse>,
+    {
+        let (outbox, message) = (self.outbox.clone(), message.into());
+        async move { outbox.send(Ok(message)).await.map_err(|_| End::HungUp) }
+    }
+}
+
+async fn hello(inbox: &mut Streaming<v1::StreamRequest>) -> Result<Hello, End> {
+    let first = timeout(Duration::from_millis(HELLO_MS), inbox.message()).await;
+    let message = match first {
+        Ok(Ok(Some(request))) => request.message,
+        Ok(_) => return Err(End::HungUp),
+        Err(_) => return Err(goodbye(v1::GoodbyeReason::Protocol, "Hello did not come within ten seconds", RETRY_MS)),
+    };
+    let Some(v1::stream_request::Message::Hello(hello)) = message else {
+        return Err(goodbye(v1::GoodbyeReason::Protocol, "the first message must be Hello", RETRY_MS));
+    };
+    Hello::try_from(hello).map_err(|error| goodbye(v1::GoodbyeReason::Protocol, &error.to_string(), RETRY_MS))
+}
+
+fn credit(lane: Lane, through: Seq) -> v1::Credit {
+    v1::Credit { lane: convert::lane_number(lane), through_seq: through.0, retry_after_ms: 0 }
+}
+
+fn goodbye(reason: v1::GoodbyeReason, detail: &str, retry_after_ms: u64) -> End {
+    End::Goodbye(v1::Goodbye { reason: reason.into(), detail: detail.to_owned(), retry_after_ms })
+}
+
+fn unavailable(error: &StoreError) -> End {
+    tracing::error!(%error, "a session ends because the store failed");
+    goodbye(v1::GoodbyeReason::Overloaded, "the centre's store cannot be used at the moment", RETRY_MS)
+}
+
+fn notice(row: hub_store::model::NoticeRow) -> v1::Notice {
+    let outcome = match row.outcome.as_str() {
+        "accepted" => v1::NoticeOutcome::Accepted,
+        "rejected" => v1::NoticeOutcome::Rejected,
+        "linked" => v1::NoticeOutcome::Linked,
+        "case" => v1::NoticeOutcome::Case,
+        "resolved" => v1::NoticeOutcome::Resolved,
+        "closed" => v1::NoticeOutcome::Closed,
+        _ => v1::NoticeOutcome::Unspecified,
+    };
+    v1::Notice {
+        notice_seq: row.seq,
+        record_id: row.record.number().cast_unsigned(),
+        subject: row.subject,
+        outcome: outcome.into(),
+        rule: row.rule.unwrap_or_default(),
+        others: row.others.iter().map(ToString::to_string).collect(),
+        english: row.english,
+        vietnamese: row.vietnamese,
+        detail_json: row.detail,
+    }
+}

@@ -1,0 +1,20 @@
+//! The nation: takes in what the provinces send, judges it, and answers operators.
+//!
+//! The modules follow the way of a frame: who calls ([`identity`]), whether it may ([`admission`]), what it brings
+//! ([`ingest`]), what it means ([`reconcile`]), and what operators see of it ([`operator`]).
+
+pub mod config;
+pub mod telemetry;
+pub mod exit;
+pub mod clock;
+pub mod open;
+pub mod identity;
+pub mod admission;
+pub mod ingest;
+pub mod arrivals;
+pub mod reconcile;
+pub mod rebuild;
+pub mod audit;
+pub mod serve;
+pub mod operator;
+pub mod cli;

@@ -1,0 +1,202 @@
+//! A nation of real processes for tests: one hub, some agents, each killed when dropped.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long a test waits for something that takes milliseconds on an idle machine, in seconds.
+const PATIENCE_SECONDS: u64 = 60;
+
+/// A hub with its store in a scratch folder.
+pub(crate) struct Nation {
+    folder: TempDir,
+    port: u16,
+    hub: Option<Child>,
+}
+
+/// An agent with its store.
+pub(crate) struct Agent {
+    folder: PathBuf,
+    child: Option<Child>,
+}
+
+impl Nation {
+    /// A running hub with an empty store.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let port = free_port();
+        let mut nation = Self { folder, port, hub: None };
+        nation.start_hub();
+        nation
+    }
+
+    /// Starts the hub (again).
+    pub(crate) fn start_hub(&mut self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.path("hub.log")).expect("a log");
+        let child = Command::new(env!("CARGO_BIN_EXE_central-hub"))
+            .args(["serve", "--store", &self.store(), "--listen", &format!("127.0.0.1:{}", self.port)])
+            .stderr(log)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the hub starts");
+        self.hub = Some(child);
+        let address = ("127.0.0.1", self.port);
+        wait_until("the hub listens", || std::net::TcpStream::connect(address).is_ok());
+    }
+
+    /// Kills the hub as a power cut would.
+    pub(crate) fn kill_hub(&mut self) {
+        kill(&mut self.hub);
+    }
+
+    /// Enrols a province and gives it an agent that does not run yet.
+    pub(crate) fn enrol(&self, province: &str) -> Agent {
+        let agent = Agent { folder: self.path(province), child: None };
+        std::fs::create_dir(&agent.folder).expect("a folder for the province");
+        let token = agent.path("token");
+        self.hub_ok(&["provinces", "enrol", province, "--token-file", &token]);
+        self.init(&agent, province);
+        agent
+    }
+
+    /// Initialises an agent's store.
+    pub(crate) fn init(&self, agent: &Agent, province: &str) {
+        let hub = format!("http://127.0.0.1:{}", self.port);
+        let (store, token, config) = (agent.path("store.db"), agent.path("token"), agent.path("agent.toml"));
+        let arguments = ["init", "--store", &store, "--province", province, "--hub", &hub];
+        succeed(agent_command().args(arguments).args(["--token-file", &token, "--config", &config]));
+    }
+
+    /// The JSON that a hub command prints.
+    pub(crate) fn hub_json(&self, arguments: &[&str]) -> Value {
+        let output = self.hub_ok(&[arguments, &["--output", "json"]].concat());
+        serde_json::from_slice(&output.stdout).expect("the command prints JSON")
+    }
+
+    /// A hub command that must succeed.
+    pub(crate) fn hub_ok(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_central-hub"));
+        succeed(command.args(arguments).args(["--store", &self.store()]))
+    }
+
+    /// Waits until everything that these agents hold is applied.
+    pub(crate) fn settle(&self, agents: &[&Agent]) {
+        wait_until("everything is applied", || agents.iter().all(|agent| agent.is_settled()));
+        wait_until("the hub has judged everything", || self.hub_json(&["stats"])["waiting"] == 0);
+    }
+
+    /// The registry equals what is made anew from the journal, and the journal is what came in.
+    pub(crate) fn check_books(&self) {
+        assert_eq!(self.hub_json(&["rebuild"])["equal"], true);
+        assert_eq!(self.hub_json(&["audit"])["intact"], true);
+    }
+
+    /// What the hub wrote into its log.
+    pub(crate) fn hub_log(&self) -> String {
+        std::fs::read_to_string(self.path("hub.log")).expect("a log")
+    }
+
+    fn store(&self) -> String {
+        format!("sqlite:{}", self.path("national.db").display())
+    }
+
+    /// A file of the nation.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+impl Agent {
+    /// Starts the daemon.
+    pub(crate) fn start(&mut self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.path("agent.log")).expect("a log");
+        let mut command = agent_command();
+        let command = command.args(["run", "--config", &self.path("agent.toml")]).stderr(log).stdout(Stdio::null());
+        self.child = Some(command.env("HOTICH_RECONNECT_MS_MAX", "500").spawn().expect("the agent starts"));
+    }
+
+    /// Kills the daemon as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        kill(&mut self.child);
+    }
+
+    /// A file of the province.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
+    /// Carries out SQL in the store with the plain `sqlite3` shell.
+    pub(crate) fn sql(&self, sql: &str) -> String {
+        let output = succeed(Command::new("sqlite3").args(["-cmd", ".timeout 10000", &self.path("store.db"), sql]));
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    }
+
+    /// The JSON that an agent command prints.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let output = succeed(&mut self.command(arguments));
+        serde_json::from_slice(&output.stdout).expect("the command prints JSON")
+    }
+
+    /// An agent command with this store's configuration.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = agent_command();
+        command.args(arguments).args(["--config", &self.path("agent.toml"), "--output", "json"]);
+        command
+    }
+
+    fn is_settled(&self) -> bool {
+        let status = self.json(&["status"]);
+        let lanes = status["lanes"].as_array().expect("lanes");
+        status["unsealed"] == 0 && lanes.iter().all(|lane| lane["sealed"] == lane["applied"])
+    }
+}
+
+impl Drop for Nation {
+    fn drop(&mut self) {
+        kill(&mut self.hub);
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        kill(&mut self.child);
+    }
+}
+
+fn kill(child: &mut Option<Child>) {
+    if let Some(mut child) = child.take() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// The agent's program stands beside the hub's: `make test` builds both.
+fn agent_command() -> Command {
+    let hub = Path::new(env!("CARGO_BIN_EXE_central-hub"));
+    let agent = hub.with_file_name("sync-agent");
+    assert!(agent.exists(), "{} is not built: run `make test`, or `cargo build --bins` first", agent.display());
+    Command::new(agent)
+}
+
+fn succeed(command: &mut Command) -> Output {
+    let output = command.output().expect("the command starts");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// Waits for something, and says what did not come.
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < Duration::from_secs(PATIENCE_SECONDS), "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
