@@ -95,7 +95,8 @@ pub enum SenderError {
     Protocol(#[from] WireError),
     /// The hub has changes that this store does not: the store was restored or copied, and must take a new epoch.
     #[error(
-        "lane {lane}: the hub has journaled {hub}, this store ends at {store}: it was restored from an older copy; enrol it again with a new epoch"
+        "lane {lane}: the hub has journaled {hub}, this store ends at {store}: it was restored from an \
+         older copy; enrol it again with a new epoch"
     )]
     Restored {
         /// The lane.

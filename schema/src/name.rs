@@ -81,9 +81,10 @@ impl PersonName {
         if !written.chars().any(is_name_letter) {
             return Err(NameError::NoLetter);
         }
+        let canonical = text::canonical_of_tidy(&written);
         Ok(Self {
-            canonical: Sensitive::new(text::canonical(&written).into()),
-            folded: Sensitive::new(text::folded(&written).into()),
+            folded: Sensitive::new(text::folded_of_canonical(&canonical).into()),
+            canonical: Sensitive::new(canonical.into()),
             written: Sensitive::new(written.into()),
         })
     }

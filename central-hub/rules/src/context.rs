@@ -67,7 +67,7 @@ impl Context {
 
     /// A record's present state.
     pub fn add_record(&mut self, key: RecordKey, present: State) {
-        self.entries.insert(key, Stored { present: Reading::of(present), past: Vec::new() });
+        self.entries.insert(key, Stored { present: Reading::of(key, present), past: Vec::new() });
     }
 
     /// A past state of a record that was added before.

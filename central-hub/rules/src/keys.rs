@@ -12,11 +12,9 @@ use crate::reading::Entry;
 
 /// Every block key of a record in force, with the part of the record that stands in the block.
 #[must_use]
-pub fn of(key: RecordKey, record: &Record) -> Vec<(i64, Node)> {
+pub fn of(key: RecordKey, record: &Record, natural_block: Option<i64>) -> Vec<(i64, Node)> {
     let mut keys = Vec::with_capacity(8);
-    if let Some(natural) = (Entry { key, record }).natural_key() {
-        keys.push((natural.hash(), Node::new(key, Role::Entry)));
-    }
+    keys.extend(natural_block.map(|block| (block, Node::new(key, Role::Entry))));
     for participant in record.participants() {
         let node = Node::new(key, participant.role);
         keys.extend(by_number(participant).map(|hash| (hash, node)));

@@ -1,7 +1,7 @@
 //! A state with its content understood, as far as it can be.
 
 use registry_schema::canonical;
-use registry_schema::ids::{Origin, RecordKey};
+use registry_schema::ids::RecordKey;
 use registry_schema::kind::Status;
 use registry_schema::natural_key::NaturalKey;
 use registry_schema::record::Record;
@@ -9,6 +9,8 @@ use registry_schema::violation::ViolationReport;
 use serde::{Deserialize, Serialize};
 
 use crate::arrival::{Rank, State};
+use crate::keys;
+use crate::node::Node;
 
 /// How a record stands in the nation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,13 +62,16 @@ pub struct Reading {
     pub state: State,
     /// What it says.
     pub content: Result<(Record, Status), Vec<ViolationReport>>,
+    /// Where it stands while it is in force, worked out once.
+    blocks: Vec<(i64, Node)>,
+    natural_block: Option<i64>,
 }
 
 impl Reading {
     /// Reads a state. This is the only place where the nation's judgement looks into canonical bytes.
     #[must_use]
-    pub fn of(state: State) -> Self {
-        let content = match canonical::decode(&state.canonical) {
+    pub fn of(key: RecordKey, state: State) -> Self {
+        let content: Result<(Record, Status), _> = match canonical::decode(&state.canonical) {
             Ok((draft, status)) => Record::validate(&draft)
                 .map(|record| (record, status))
                 .map_err(|violations| violations.iter().map(|violation| violation.report()).collect()),
@@ -76,7 +81,13 @@ impl Reading {
                 vietnamese: format!("không đọc được bản ghi: {error}"),
             }]),
         };
-        Self { state, content }
+        let mut reading = Self { state, content, blocks: Vec::new(), natural_block: None };
+        if let Some(record) = reading.in_force() {
+            let natural_block = keys::natural_block(key, record);
+            reading.blocks = keys::of(key, record, natural_block);
+            reading.natural_block = natural_block;
+        }
+        reading
     }
 
     /// Whether the state can be in force.
@@ -119,10 +130,16 @@ impl Reading {
         }
     }
 
-    /// The natural key of the record in force.
+    /// The block keys of the record in force, with the part of it that stands in each block.
     #[must_use]
-    pub fn natural_key(&self, origin: Origin) -> Option<NaturalKey> {
-        NaturalKey::of(self.in_force()?, origin)
+    pub fn blocks(&self) -> &[(i64, Node)] {
+        &self.blocks
+    }
+
+    /// The block of the natural key of the record in force.
+    #[must_use]
+    pub const fn natural_block(&self) -> Option<i64> {
+        self.natural_block
     }
 }
 

@@ -121,7 +121,7 @@ fn transcript(memory: &Memory) -> String {
         lines.push(format!("person {}", names.join(" ")));
     }
     for (key, state) in &memory.records {
-        let reading = Reading::of(state.clone());
+        let reading = Reading::of(*key, state.clone());
         if reading.standing() == Standing::Rejected {
             let fields: Vec<String> =
                 reading.content.unwrap_err().into_iter().map(|violation| violation.field).collect();

@@ -117,7 +117,7 @@ fn report(view: RecordView) -> RecordReport {
     let fields = canonical::decode(&view.present.canonical).map(|(draft, _)| {
         draft.iter().map(|(field, value)| FieldReport { field: field.name(), value: value.to_owned() }).collect()
     });
-    let reading = Reading::of(view.present.clone());
+    let reading = Reading::of(view.key, view.present.clone());
     let participants = reading.content.as_ref().map(|(record, _)| participants(&view, record)).unwrap_or_default();
     let natural_key = reading.content.as_ref().ok().and_then(|(record, _)| NaturalKey::of(record, view.key.origin));
     let mut versions: Vec<VersionReport> =
@@ -195,7 +195,7 @@ pub async fn person<S: NationalStore>(
     let mut entries = Vec::new();
     for node in nodes {
         let Some(view) = store.record(node.key).await? else { continue };
-        let reading = Reading::of(view.present);
+        let reading = Reading::of(node.key, view.present);
         let Some(record) = reading.in_force() else { continue };
         let Some(part) = record.participant(node.role) else { continue };
         let date = record.event_date();

@@ -49,6 +49,17 @@ async fn outrun_frames_are_not_taken() {
     conformance::outrun_frames_are_not_taken(&fresh().1).await;
 }
 
+#[test]
+fn many_programs_may_open_a_fresh_store_at_once() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let path = folder.path().join("national.db");
+    let open = || Sqlite::open(&path).map(drop).map_err(|error| error.to_string());
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..16).map(|_| scope.spawn(open)).collect();
+        threads.into_iter().for_each(|thread| assert_eq!(thread.join().expect("ends"), Ok(())));
+    });
+}
+
 #[tokio::test]
 async fn a_foreign_database_and_a_newer_schema_are_refused_by_name() {
     let folder = tempfile::tempdir().expect("a scratch folder");

@@ -20,7 +20,8 @@ const ZSTD_LEVEL: i32 = 3;
 pub enum SealError {
     /// The caller took too many or none; `take_within` says how many fit.
     #[error(
-        "{count} changes with {raw_bytes} bytes do not make a frame of 1 to {FRAME_CHANGES_MAX} changes and at most {FRAME_RAW_BYTES_MAX} bytes; take fewer"
+        "{count} changes with {raw_bytes} bytes do not make a frame of 1 to {FRAME_CHANGES_MAX} changes \
+         and at most {FRAME_RAW_BYTES_MAX} bytes; take fewer"
     )]
     Size {
         /// How many changes there are.

@@ -219,7 +219,8 @@ impl Run<'_> {
         }
         match known {
             Some(known) if known.is_finished && known.rows_rejected == 0 => {
-                (report.rows, report.absorbed) = (known.rows_done, known.rows_done);
+                (report.rows, report.absorbed) = (known.rows_done, part_rows(known.rows_done, self.request.split));
+                report.other_parts = report.rows - report.absorbed;
                 return Ok(known);
             }
             Some(known) if !known.is_finished && known.kind == plan.kind => {
@@ -259,6 +260,17 @@ fn hash(file: &mut File) -> std::io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     std::io::copy(file, &mut hasher)?;
     Ok(hasher.finalize().into())
+}
+
+/// How many of the first `rows` rows of a file belong to this part of it.
+const fn part_rows(rows: u64, split: Option<(u32, u32)>) -> u64 {
+    match split {
+        Some((part, of)) if of > 0 => {
+            let (part, of) = (part as u64 % of as u64, of as u64);
+            rows / of + (rows % of > part) as u64
+        }
+        _ => rows,
+    }
 }
 
 /// The identity of an import: the file's hash, and for a part of a file the hash of that with the part, so that

@@ -217,6 +217,8 @@ fn the_parts_of_a_split_make_the_whole() {
         desk.split = Some((part, 3));
         let report = desk.check("a.csv", (imported, 0, 0));
         assert_eq!((report.rows, report.other_parts), (4, 4 - imported));
+        let again = desk.check("a.csv", (0, imported, 0));
+        assert_eq!((again.rows, again.other_parts), (4, 4 - imported));
     }
     desk.split = None;
     desk.check("a.csv", (0, 4, 0));

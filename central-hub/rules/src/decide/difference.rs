@@ -10,7 +10,6 @@ use super::reach::Reach;
 use crate::context::Context;
 use crate::digests::{Section, finding_row, member_row, record_row, state_row, verdict_row};
 use crate::finding::{Certainty, Finding, FindingId};
-use crate::keys;
 use crate::node::{Membership, Node};
 use crate::plan::{FoundWord, Notice, PastRow, Plan, RecordRow, Word};
 use crate::reading::Reading;
@@ -59,7 +58,7 @@ fn present(plan: &mut Plan, context: &Context, key: RecordKey, record: &MergedRe
     plan.digests.add(Section::Records, &record_row(key, &after.state, after.standing()));
     *plan.counts.entry((key.origin, after.kind_code(), after.standing())).or_default() += 1;
     let block_keys = |reading: Option<&Reading>| -> BTreeSet<(i64, Node)> {
-        reading.and_then(Reading::in_force).map(|record| keys::of(key, record)).into_iter().flatten().collect()
+        reading.into_iter().flat_map(|reading| reading.blocks().iter().copied()).collect()
     };
     let (old, new) = (block_keys(before), block_keys(Some(after)));
     plan.keys_removed.extend(old.difference(&new));

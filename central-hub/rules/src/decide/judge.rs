@@ -4,17 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use registry_schema::field::Role;
 use registry_schema::ids::RecordKey;
-use registry_schema::record::Record;
 
 use super::merge::Merged;
 use super::reach::Reach;
 use crate::context::Context;
 use crate::finding::{Evidence, Finding, FindingId};
-use crate::keys;
 use crate::matching::{self, Likeness, Part, Relation};
 use crate::node::Node;
 use crate::persons::{self, Cluster, Parts, Relations};
-use crate::reading::Entry;
+use crate::reading::{Entry, Reading};
 use crate::rule::scene::{Scene, verdict_on};
 use crate::rule::{judge_block, judge_cluster};
 use crate::verdict::{Answer, Verdict, standing};
@@ -31,6 +29,8 @@ pub(super) struct Judged {
     pub(super) findings: BTreeMap<FindingId, Finding>,
 }
 
+/// The records in force of everybody who was reached.
+type Readings<'a> = BTreeMap<RecordKey, &'a Reading>;
 type PairVerdicts<'a> = BTreeMap<(RecordKey, RecordKey), Vec<&'a Verdict>>;
 
 pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach) -> Judged {
@@ -56,17 +56,18 @@ pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach) -> Judged
 }
 
 /// The records in force of everybody who was reached, as they are after the batch.
-fn in_force<'a>(context: &'a Context, merged: &'a Merged, reach: &Reach) -> BTreeMap<RecordKey, &'a Record> {
+fn in_force<'a>(context: &'a Context, merged: &'a Merged, reach: &Reach) -> Readings<'a> {
     let present = |key: RecordKey| match merged.records.get(&key) {
-        Some(record) => record.present.in_force(),
-        None => context.entries.get(&key).and_then(|stored| stored.present.in_force()),
+        Some(record) => Some(&record.present),
+        None => context.entries.get(&key).map(|stored| &stored.present),
     };
-    reach.records().into_keys().filter_map(|key| Some((key, present(key)?))).collect()
+    let records = reach.records().into_keys().filter_map(|key| Some((key, present(key)?)));
+    records.filter(|(_, reading)| reading.in_force().is_some()).collect()
 }
 
-fn parts<'a>(records: &BTreeMap<RecordKey, &'a Record>, reach: &Reach) -> Parts<'a> {
+fn parts<'a>(records: &Readings<'a>, reach: &Reach) -> Parts<'a> {
     let part = |node: Node| {
-        let record = *records.get(&node.key)?;
+        let record = records.get(&node.key)?.in_force()?;
         let person = record.participant(node.role)?;
         Some((node, Part { entry: Entry { key: node.key, record }, person }))
     };
@@ -84,12 +85,10 @@ fn by_pair<'a>(verdicts: &[&'a Verdict]) -> PairVerdicts<'a> {
 }
 
 /// Everything alike: pairs that share a block and agree, and pairs that a human joined.
-fn relations(records: &BTreeMap<RecordKey, &Record>, parts: &Parts<'_>, verdicts: &PairVerdicts<'_>) -> Relations {
+fn relations(records: &Readings<'_>, parts: &Parts<'_>, verdicts: &PairVerdicts<'_>) -> Relations {
     let mut blocks: BTreeMap<i64, BTreeSet<Node>> = BTreeMap::new();
-    for (key, record) in records {
-        for (block, node) in keys::of(*key, record) {
-            blocks.entry(block).or_default().insert(node);
-        }
+    for (block, node) in records.values().flat_map(|reading| reading.blocks()) {
+        blocks.entry(*block).or_default().insert(*node);
     }
     let mut relations = Relations::new();
     for block in blocks.values() {
@@ -132,10 +131,11 @@ fn join_by_verdict(parts: &Parts<'_>, a: RecordKey, b: RecordKey, relations: &mu
 }
 
 /// The entries of each natural key whose findings may change.
-fn naturals<'a>(records: &BTreeMap<RecordKey, &'a Record>, reach: &Reach) -> BTreeMap<i64, Vec<Entry<'a>>> {
+fn naturals<'a>(records: &Readings<'a>, reach: &Reach) -> BTreeMap<i64, Vec<Entry<'a>>> {
     let mut naturals: BTreeMap<i64, Vec<Entry<'a>>> = BTreeMap::new();
-    for (key, record) in records {
-        if let Some(block) = keys::natural_block(*key, record).filter(|block| reach.naturals.contains(block)) {
+    for (key, reading) in records {
+        let block = reading.natural_block().filter(|block| reach.naturals.contains(block));
+        if let (Some(block), Some(record)) = (block, reading.in_force()) {
             naturals.entry(block).or_default().push(Entry { key: *key, record });
         }
     }

@@ -62,7 +62,7 @@ impl Batch {
         if resend::is_resend(&known, &state) {
             self.repeated += 1;
         } else {
-            states.push(Reading::of(state));
+            states.push(Reading::of(key, state));
         }
     }
 

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use registry_schema::field::Role;
 use registry_schema::ids::RecordKey;
-use registry_schema::record::Record;
 
 use super::merge::Batch;
 use crate::context::{Context, Request};
-use crate::keys;
 use crate::node::Node;
+use crate::reading::Reading;
 
 /// The reach of a batch. Computed again after each load until nothing new turns up.
 #[derive(Debug, Default)]
@@ -33,9 +32,8 @@ impl Reach {
         for (key, states) in batch.states() {
             reach.request.records.insert(key);
             reach.request.histories.insert(key);
-            let after = states.iter().filter_map(|reading| reading.in_force());
-            let before = context.entries.get(&key).and_then(|stored| stored.present.in_force());
-            after.chain(before).for_each(|record| reach.touch(context, key, record));
+            let before = context.entries.get(&key).map(|stored| &stored.present);
+            states.iter().chain(before).for_each(|reading| reach.touch(context, key, reading));
         }
         for verdict in batch.verdicts() {
             verdict.records.iter().for_each(|key| reach.touch_stored(context, *key));
@@ -50,12 +48,13 @@ impl Reach {
     }
 
     /// A record that changes: its participants, and everybody who stands in a block with it.
-    fn touch(&mut self, context: &Context, key: RecordKey, record: &Record) {
+    fn touch(&mut self, context: &Context, key: RecordKey, reading: &Reading) {
+        let Some(record) = reading.in_force() else { return };
         self.joined.extend(record.participants().map(|person| Node::new(key, person.role)));
-        self.naturals.extend(keys::natural_block(key, record));
-        for (block, _) in keys::of(key, record) {
-            self.request.blocks.insert(block);
-            for mate in context.blocks.get(&block).into_iter().flatten() {
+        self.naturals.extend(reading.natural_block());
+        for (block, _) in reading.blocks() {
+            self.request.blocks.insert(*block);
+            for mate in context.blocks.get(block).into_iter().flatten() {
                 self.meet(context, *mate);
             }
         }
@@ -74,8 +73,8 @@ impl Reach {
     /// A record that a verdict speaks of: as if it changed.
     fn touch_stored(&mut self, context: &Context, key: RecordKey) {
         self.request.records.insert(key);
-        if let Some(record) = context.entries.get(&key).and_then(|stored| stored.present.in_force()) {
-            self.touch(context, key, record);
+        if let Some(stored) = context.entries.get(&key) {
+            self.touch(context, key, &stored.present);
         }
     }
 

@@ -27,7 +27,8 @@ mod tests {
             .with(Field::entry(Attribute::Authority), "01.00001")
             .with(Field::new(Role::Deceased, Attribute::Name), &text::tidy(name));
         let bytes = canonical::encode(&draft, Status::Active);
-        Reading::of(State::new(Version(version), Hlc::from_number(clock), bytes))
+        let key = "01@2008/1".parse().unwrap();
+        Reading::of(key, State::new(Version(version), Hlc::from_number(clock), bytes))
     }
 
     fn check(states: &[Reading], expected: usize) {

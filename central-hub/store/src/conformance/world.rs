@@ -81,11 +81,9 @@ fn state(random: &mut ChaCha8Rng, key: RecordKey, kind: Kind, version: u32) -> A
     let office = format!("{:02}.0000{}", key.origin.code(), random.random_range(1..3));
     draft.set(Field::entry(Attribute::Authority), &office);
     draft.set(Field::entry(Attribute::Number), &random.random_range(1..4).to_string());
-    draft.set(
-        Field::entry(Attribute::RegistrationDate),
-        *["04.04.2020", "01.06.2021", ""].choose(random).unwrap_or(&""),
-    );
-    draft.set(Field::entry(Attribute::RegistrationType), *["1", "2", "9"].choose(random).unwrap_or(&"1"));
+    draft
+        .set(Field::entry(Attribute::RegistrationDate), ["04.04.2020", "01.06.2021", ""].choose(random).unwrap_or(&""));
+    draft.set(Field::entry(Attribute::RegistrationType), ["1", "2", "9"].choose(random).unwrap_or(&"1"));
     for role in registry_schema::layout::roles(kind) {
         person(random, &mut draft, *role);
     }
@@ -119,7 +117,7 @@ fn person(random: &mut ChaCha8Rng, draft: &mut Draft, role: Role) {
         draft.set(field(Attribute::PersonalNumber), NUMBERS.choose(random).unwrap_or(&""));
     }
     if random.random_ratio(1, 2) {
-        draft.set(field(Attribute::Origin), *["Kim Liên", "Hoàng Trù"].choose(random).unwrap_or(&""));
+        draft.set(field(Attribute::Origin), ["Kim Liên", "Hoàng Trù"].choose(random).unwrap_or(&""));
     }
 }
 

@@ -11,10 +11,11 @@ mod commit;
 mod registry;
 mod cases;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use registry_schema::sql;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::error::StoreError;
 use crate::national::Answer;
@@ -24,8 +25,10 @@ use worker::Worker;
 const PAGE_BYTES: u32 = 8192;
 /// Memory for pages, in KiB, of each of the two connections.
 const CACHE_KIB: i32 = 64 * 1024;
-/// How long a writer waits for another process (an operator's command beside the daemon), in milliseconds.
-const BUSY_MS: u64 = 10_000;
+/// How long a writer waits for another process, such as an operator's command beside the daemon.
+const BUSY: Duration = Duration::from_secs(10);
+/// How long one look at a busy file is behind the last.
+const BUSY_RETRY: Duration = Duration::from_millis(20);
 /// Marks the file as ours: "hoti" in ASCII.
 const APPLICATION_ID: i32 = 0x686f_7469;
 
@@ -71,49 +74,63 @@ impl Sqlite {
     }
 }
 
+/// Opens a connection with our settings; waits while another process sets up the same file.
 fn connect(path: &Path, place: &str, flags: OpenFlags) -> Answer<Connection> {
-    let path: PathBuf = path.to_owned();
-    let open = || -> rusqlite::Result<Connection> {
-        let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
-        if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
-            connection.pragma_update(None, "page_size", PAGE_BYTES)?;
-            connection.pragma_update(None, "journal_mode", "WAL")?;
+    let began = Instant::now();
+    loop {
+        match settle(path, flags).map_err(|error| codec::store_error(place, error)) {
+            Err(StoreError::Busy { .. }) if began.elapsed() < BUSY => std::thread::sleep(BUSY_RETRY),
+            result => return result,
         }
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        connection.pragma_update(None, "temp_store", "MEMORY")?;
-        connection.set_prepared_statement_cache_capacity(64);
-        Ok(connection)
-    };
-    open().map_err(|error| codec::store_error(place, error))
+    }
 }
 
-/// Brings the file to the newest schema; refuses foreign files and newer schemas.
+fn settle(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+        // The change to WAL does not wait for other processes, so the caller does.
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Brings the file to the newest schema; refuses foreign files and newer schemas. Of several processes that open a
+/// fresh file at once, one migrates and the others find it done.
 fn migrate(connection: &mut Connection, place: &str) -> Answer<()> {
-    let unusable = |reason: String| StoreError::Unusable { place: place.to_owned(), reason };
-    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    let facts = pragma("application_id").and_then(|id| Ok((id, pragma("user_version")?)));
-    let (id, version) = facts.map_err(|error| codec::store_error(place, error))?;
-    let tables = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0));
-    let tables = tables.map_err(|error| codec::store_error(place, error))?;
-    if id != APPLICATION_ID && tables > 0 {
-        return Err(unusable("this is the database of another program; name another file".to_owned()));
-    }
+    let failed = |error| codec::store_error(place, error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let version = version(&transaction).map_err(failed)?;
     let known = sql::NATIONAL_SQLITE.len();
-    let version = usize::try_from(version).unwrap_or(usize::MAX);
-    if version > known {
-        return Err(unusable(format!("schema {version} is newer than this program knows ({known}); upgrade it")));
-    }
-    for (at, migration) in sql::NATIONAL_SQLITE.iter().enumerate().skip(version) {
-        let apply = |connection: &mut Connection| -> rusqlite::Result<()> {
-            let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            transaction.execute_batch(migration)?;
-            transaction.pragma_update(None, "user_version", i32::try_from(at + 1).unwrap_or(i32::MAX))?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.commit()
-        };
-        apply(connection).map_err(|error| codec::store_error(place, error))?;
-    }
-    Ok(())
+    let reason = match version {
+        None => "this is the database of another program; name another file".to_owned(),
+        Some(version) if version > known => {
+            format!("schema {version} is newer than this program knows ({known}); upgrade it")
+        }
+        Some(version) => {
+            let apply = || -> rusqlite::Result<()> {
+                for migration in &sql::NATIONAL_SQLITE[version..] {
+                    transaction.execute_batch(migration)?;
+                }
+                transaction.pragma_update(None, "user_version", i32::try_from(known).unwrap_or(i32::MAX))?;
+                transaction.pragma_update(None, "application_id", APPLICATION_ID)
+            };
+            apply().map_err(failed)?;
+            return transaction.commit().map_err(failed);
+        }
+    };
+    Err(StoreError::Unusable { place: place.to_owned(), reason })
+}
+
+/// The version of the schema, 0 for an empty file; `None` when the file is not ours.
+fn version(connection: &Connection) -> rusqlite::Result<Option<usize>> {
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    let ours = tables == 0 || pragma("application_id")? == APPLICATION_ID;
+    Ok(ours.then_some(usize::try_from(pragma("user_version")?).unwrap_or(usize::MAX)))
 }

@@ -1,0 +1,37 @@
+# The two commands that matter are `make demo` and `make test`; `make help` names the rest.
+SEED ?= 1
+PROVINCES ?= 4
+PEOPLE ?= 20000
+WAIT ?= 1
+SEEDS ?= 10000
+ENTRIES ?= 100000
+CARGO ?= cargo
+
+.PHONY: help build demo test lint sim bench clean
+
+help: ## Name the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+build: ## Build the programs (release)
+	$(CARGO) build --release --locked --bins
+
+demo: build ## Run a country on one machine (SEED, PROVINCES, PEOPLE; WAIT=0 ends by itself)
+	target/release/fixtures demo --seed $(SEED) --provinces $(PROVINCES) --people $(PEOPLE) \
+		--bin-dir target/release --out target/demo $(if $(filter 0,$(WAIT)),,--wait)
+
+test: ## Everything: unit, property, scenario, conformance and process tests
+	$(CARGO) build --locked --workspace --bins
+	$(CARGO) nextest run --locked --workspace
+
+lint: ## Formatting and lints, as CI has them
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+sim: ## Order independence over SEEDS seeded worlds
+	HOTICH_SEEDS=$(SEEDS) $(CARGO) nextest run --locked --release -p hub-store any_order_gives_one_nation
+
+bench: ## How fast, beside its bound (ENTRIES); see benches/README.md
+	$(CARGO) run --release --locked -p registry-benches -- --entries $(ENTRIES) --out target/bench/judge.json
+
+clean: ## Remove everything built
+	$(CARGO) clean

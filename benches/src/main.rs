@@ -1,0 +1,104 @@
+//! How fast the nation takes in and judges entries on the embedded store, beside the bound of the same disk.
+//!
+//! The bound is what SQLite does with the very same canonical bytes when nobody asks what they mean: one narrow table,
+//! one primary key, the same durability, the same rows in a transaction.
+
+mod load;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use central_hub::reconcile::Reconciler;
+use clap::Parser;
+use hub_store::model::Append;
+use hub_store::sqlite::Sqlite;
+use hub_store::{Journal as _, Registry as _};
+use serde::Serialize;
+
+/// Measures journaling and judging on the embedded store beside the bound.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  bench-judge --entries 100000 --out target/bench/judge.json")]
+struct Arguments {
+    /// About how many entries to judge
+    #[arg(long, default_value_t = 100_000)]
+    entries: u32,
+    /// Where the report goes
+    #[arg(long, default_value = "target/bench/judge.json")]
+    out: PathBuf,
+}
+
+/// What was measured, in records a second unless the name says otherwise.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    entries: usize,
+    bound_insert_rps: f64,
+    journaled_rps: f64,
+    reconciled_rps: f64,
+    reconciled_to_bound: f64,
+    /// Rates of each fifth of the entries.
+    reconciled_fifths_rps: Vec<f64>,
+    growth_ratio: f64,
+    store_bytes_per_entry: f64,
+}
+
+/// Frames of one journal commit.
+const COMMIT_FRAMES: usize = 8;
+/// Parts of the growth curve.
+const PARTS: usize = 5;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let states = load::states(arguments.entries)?;
+    let mut report = Report { entries: states.len(), ..Report::default() };
+    let folder = tempfile::tempdir()?;
+    report.bound_insert_rps = load::bound(&folder.path().join("bound.db"), &states)?;
+    let frames = load::frames(&states)?;
+    drop(states);
+    measure(&folder.path().join("national.db"), frames, &mut report).await?;
+    print(&report, &arguments.out)
+}
+
+async fn measure(path: &Path, frames: Vec<Append>, report: &mut Report) -> anyhow::Result<()> {
+    let store = Sqlite::open(path)?;
+    let began = Instant::now();
+    for commit in frames.chunks(COMMIT_FRAMES) {
+        store.append(commit.to_vec()).await?;
+    }
+    drop(frames);
+    report.journaled_rps = rate(report.entries, began);
+    let mut reconciler = Reconciler::new(store.clone()).await?;
+    let began = Instant::now();
+    let (mut part, mut judged) = (Instant::now(), 0);
+    while let Some(step) = reconciler.step().await? {
+        judged += usize::try_from(step.tally.states)?;
+        if judged * PARTS >= report.entries * (report.reconciled_fifths_rps.len() + 1) {
+            report.reconciled_fifths_rps.push(rate(report.entries / PARTS, part));
+            part = Instant::now();
+        }
+    }
+    report.reconciled_rps = rate(report.entries, began);
+    report.reconciled_to_bound = report.reconciled_rps / report.bound_insert_rps;
+    let fifths = &report.reconciled_fifths_rps;
+    report.growth_ratio = fifths.last().zip(fifths.first()).map_or(0.0, |(last, first)| last / first);
+    anyhow::ensure!(store.digests().await?.watermark.backlog.0 > 0, "nothing was judged");
+    report.store_bytes_per_entry = fs::metadata(path)?.len() as f64 / report.entries as f64;
+    Ok(())
+}
+
+fn rate(entries: usize, began: Instant) -> f64 {
+    entries as f64 / began.elapsed().as_secs_f64()
+}
+
+fn print(report: &Report, out: &Path) -> anyhow::Result<()> {
+    let json = serde_json::to_string_pretty(report)?;
+    if let Some(folder) = out.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(out, &json).with_context(|| format!("{}: cannot be written", out.display()))?;
+    writeln!(std::io::stdout(), "{json}")?;
+    Ok(())
+}
