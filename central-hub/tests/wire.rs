@@ -1,0 +1,242 @@
+//! Bad input at the hub's door: each has its answer, loses nothing, and blocks nobody else.
+
+use central_hub::config::Quota;
+use central_hub::identity::Token;
+use central_hub::operator::provinces;
+use central_hub::serve;
+use hub_store::sqlite::Sqlite;
+use registry_proto::frame::{Change, FrameSealer, SealedChange, checksum};
+use registry_proto::position::Cursor;
+use registry_proto::v1::stream_response::Message;
+use registry_proto::v1::sync_service_client::SyncServiceClient;
+use registry_proto::v1::{Frame, GoodbyeReason, Hello, StreamRequest, StreamResponse};
+use registry_schema::canonical;
+use registry_schema::clock::Hlc;
+use registry_schema::draft::Draft;
+use registry_schema::field::{Attribute, Field, Role};
+use registry_schema::ids::{Epoch, Lane, Origin, RecordId, Version};
+use registry_schema::kind::{Kind, Status};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::{Duration, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Streaming};
+
+/// The epoch of the provinces' stores.
+const EPOCH: u64 = 7;
+
+/// A hub in this process, with its store.
+struct Hub {
+    _folder: tempfile::TempDir,
+    store: Sqlite,
+    address: String,
+    stop: CancellationToken,
+}
+
+/// A stream of one province, and the frames it has to send.
+struct Province {
+    origin: Origin,
+    requests: mpsc::Sender<StreamRequest>,
+    responses: Streaming<StreamResponse>,
+}
+
+impl Hub {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let store = Sqlite::open(&folder.path().join("national.db")).expect("a fresh store");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let stop = CancellationToken::new();
+        tokio::spawn(serve::serve(store.clone(), listener, Quota::default(), stop.clone()));
+        Self { _folder: folder, store, address, stop }
+    }
+
+    async fn enrol(&self, origin: &str) -> Token {
+        let token = Token::new([1; 32]);
+        let origin = origin.parse().expect("a province");
+        provinces::enrol(&self.store, origin, None, &token, 0).await.expect("enrols");
+        token
+    }
+
+    /// Opens a stream and says Hello.
+    async fn open(&self, origin: &str, token: &str, hello: Hello) -> Result<Province, tonic::Status> {
+        let mut client = SyncServiceClient::connect(self.address.clone()).await.expect("the hub listens");
+        let (requests, queue) = mpsc::channel(64);
+        requests.send(hello.into()).await.expect("queued");
+        let mut request = Request::new(ReceiverStream::new(queue));
+        let headers = request.metadata_mut();
+        headers.insert("x-province", origin.parse().expect("a header"));
+        headers.insert("authorization", format!("Bearer {token}").parse().expect("a header"));
+        let responses = client.stream(request).await?.into_inner();
+        Ok(Province { origin: origin.parse().expect("a province"), requests, responses })
+    }
+
+    async fn province(&self, origin: &str) -> Province {
+        let token = self.enrol(origin).await;
+        let mut province = self.open(origin, token.expose(), hello(origin)).await.expect("admitted");
+        assert!(matches!(province.hear().await, Message::Welcome(_)));
+        province
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Province {
+    async fn say(&self, frame: Frame) {
+        self.requests.send(frame.into()).await.expect("the hub listens");
+    }
+
+    /// The next message that is not about credit or applied changes.
+    async fn hear(&mut self) -> Message {
+        loop {
+            let next = timeout(Duration::from_secs(10), self.responses.message()).await.expect("an answer in time");
+            let message = next.expect("no error").expect("not the end").message.expect("a message");
+            if !matches!(message, Message::Credit(_) | Message::Applied(_)) {
+                return message;
+            }
+        }
+    }
+
+    /// Sends a good frame and waits for its acknowledgement: the stream is alive.
+    async fn check_alive(&mut self, frames: &[Frame], through: u64) {
+        for frame in frames {
+            self.say(frame.clone()).await;
+        }
+        loop {
+            match self.hear().await {
+                Message::Received(received) if received.seq == through => return,
+                Message::Received(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Frames of one change each, from the start of the live lane; `bytes` of note make them as large as wanted.
+    fn frames(&self, count: u64, bytes: usize) -> Vec<Frame> {
+        let mut sealer = FrameSealer::new(self.origin, Epoch(EPOCH)).expect("a sealer");
+        let mut cursor = Cursor::start(self.origin, Epoch(EPOCH), Lane::Live);
+        (1..=count)
+            .map(|number| {
+                let record_id = RecordId::from_number(number.cast_signed()).expect("positive");
+                let canonical = entry(number, bytes);
+                let change = Change { record_id, version: Version(1), clock: Hlc::from_number(number), canonical };
+                let sealed = SealedChange::link(self.origin, &cursor.chain, cursor.seq.next(), change);
+                let frame = sealer.seal(Lane::Live, &cursor.chain, std::slice::from_ref(&sealed)).expect("fits");
+                cursor = Cursor { seq: sealed.seq, chain: sealed.chain, ..cursor };
+                frame
+            })
+            .collect()
+    }
+}
+
+fn entry(number: u64, bytes: usize) -> Vec<u8> {
+    // Digits that do not compress well.
+    let noise: String = (0..bytes as u64).map(|at| char::from(b'a' + (at * at * (number + 7) % 26) as u8)).collect();
+    let draft = Draft::new(Kind::Death)
+        .with(Field::entry(Attribute::Authority), "01.00001")
+        .with(Field::entry(Attribute::Note), &noise)
+        .with(Field::new(Role::Deceased, Attribute::Name), "Lê An");
+    canonical::encode(&draft, Status::Active)
+}
+
+fn hello(origin: &str) -> Hello {
+    Hello { province: origin.to_owned(), epoch: EPOCH, agent_version: "test".to_owned(), ..Hello::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_province_and_a_wrong_token_are_refused_with_the_remedy() {
+    let hub = Hub::start().await;
+    let token = hub.enrol("01@2008").await;
+    for (origin, token) in [("79@2008", token.expose()), ("01@2008", "0000")] {
+        let refused = hub.open(origin, token, hello(origin)).await.err().expect("refused");
+        assert_eq!(refused.code(), Code::PermissionDenied);
+        assert!(refused.message().contains("provinces enrol"), "{}", refused.message());
+    }
+    hub.open("01@2008", token.expose(), hello("01@2008")).await.expect("the right one is admitted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_province_cannot_speak_for_another() {
+    let hub = Hub::start().await;
+    let token = hub.enrol("01@2008").await;
+    hub.enrol("79@2008").await;
+    let mut stream = hub.open("01@2008", token.expose(), hello("79@2008")).await.expect("a stream");
+    let Message::Goodbye(goodbye) = stream.hear().await else { panic!("a goodbye") };
+    assert_eq!(goodbye.reason(), GoodbyeReason::UnknownProvince);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_frame_and_a_gap_are_asked_for_again_and_nothing_is_lost() {
+    let hub = Hub::start().await;
+    let mut hanoi = hub.province("01@2008").await;
+    let mut saigon = hub.province("79@2008").await;
+    let frames = hanoi.frames(3, 10);
+    hanoi.say(frames[2].clone()).await;
+    let Message::Received(received) = hanoi.hear().await else { panic!("an answer") };
+    assert!(received.resend && received.resend_from == 1, "{received:?}");
+    hanoi.check_alive(&frames[..1], 1).await;
+    let mut damaged = frames[1].clone();
+    damaged.payload[20] ^= 0x10;
+    hanoi.say(damaged).await;
+    let Message::Received(received) = hanoi.hear().await else { panic!("an answer") };
+    assert!(received.resend && received.reason.contains("CRC"), "{received:?}");
+    let other = saigon.frames(1, 10);
+    saigon.check_alive(&other, 1).await;
+    hanoi.check_alive(&frames[1..], 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_does_not_continue_ends_the_stream_in_words() {
+    let hub = Hub::start().await;
+    let mut hanoi = hub.province("01@2008").await;
+    let mut frames = hanoi.frames(2, 10);
+    hanoi.check_alive(&frames[..1], 1).await;
+    frames[1].previous_chain[0] ^= 1;
+    frames[1].crc32 = checksum(&frames[1]);
+    hanoi.say(frames[1].clone()).await;
+    let Message::Goodbye(goodbye) = hanoi.hear().await else { panic!("a goodbye") };
+    assert_eq!(goodbye.reason(), GoodbyeReason::Forked);
+    assert!(goodbye.detail.contains("enrol it again"), "{}", goodbye.detail);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_turns_provinces_away_for_a_while_and_keeps_what_was_acknowledged() {
+    let hub = Hub::start().await;
+    let mut hanoi = hub.province("01@2008").await;
+    hub.store.limit_pages(80).await.expect("limits");
+    let frames = hanoi.frames(400, 3_500);
+    let mut acknowledged = 0;
+    let mut turned_away = None;
+    for frame in &frames {
+        hanoi.say(frame.clone()).await;
+        match hanoi.hear().await {
+            Message::Received(received) => acknowledged = received.seq,
+            Message::Goodbye(goodbye) => {
+                turned_away = Some(goodbye);
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let goodbye = turned_away.expect("the limit was reached");
+    assert_eq!(goodbye.reason(), GoodbyeReason::StoreFull);
+    assert!(goodbye.detail.contains("free space") && goodbye.retry_after_ms > 0, "{goodbye:?}");
+    assert!(acknowledged > 0, "something was acknowledged before");
+    hub.store.limit_pages(1_000_000).await.expect("limits");
+    let token = hub.enrol("01@2008").await;
+    let mut again =
+        hub.open("01@2008", token.expose(), Hello { heads: heads(400), ..hello("01@2008") }).await.expect("a stream");
+    let Message::Welcome(welcome) = again.hear().await else { panic!("a welcome") };
+    assert_eq!(welcome.cursors.iter().map(|cursor| cursor.seq).max(), Some(acknowledged));
+    let next = usize::try_from(acknowledged).expect("few");
+    again.check_alive(&frames[next..next + 3], acknowledged + 3).await;
+}
+
+fn heads(live: u64) -> Vec<registry_proto::v1::LaneHead> {
+    vec![registry_proto::v1::LaneHead { lane: registry_proto::v1::Lane::Live.into(), sealed_seq: live }]
+}
