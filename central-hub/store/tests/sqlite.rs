@@ -45,6 +45,11 @@ async fn cursors_move_with_the_journal() {
 }
 
 #[tokio::test]
+async fn an_incarnation_that_was_given_up_does_not_come_back() {
+    conformance::an_incarnation_that_was_given_up_does_not_come_back(&fresh().1).await;
+}
+
+#[tokio::test]
 async fn outrun_frames_are_not_taken() {
     conformance::outrun_frames_are_not_taken(&fresh().1).await;
 }

@@ -66,6 +66,24 @@ pub async fn the_journal_gives_back_what_it_took<S: NationalStore>(store: &S) {
     }
 }
 
+/// A store that was given up for a new incarnation and comes back is turned away, and its neighbours are not.
+///
+/// # Panics
+/// It is taken, or its neighbours are not.
+pub async fn an_incarnation_that_was_given_up_does_not_come_back<S: NationalStore>(store: &S) {
+    let of = |entry: Append, origin: Origin, epoch: Epoch| match entry {
+        Append::Frame(frame) => Append::Frame(FrameEntry { origin, epoch, ..frame }),
+        verdict @ Append::Verdict { .. } => verdict,
+    };
+    let first = frame(Lane::Live, 1, 2);
+    store.append(vec![first.clone()]).await.expect("appends");
+    store.append(vec![of(first.clone(), origin(), Epoch(8))]).await.expect("appends");
+    let neighbour = Origin::new(Edition::E2008, 79).expect("a province");
+    let appended = store.append(vec![first.clone(), of(first, neighbour, Epoch(9))]).await.expect("appends");
+    assert_eq!(appended[0], Appended::Outrun);
+    assert!(matches!(appended[1], Appended::At(_)));
+}
+
 /// After an append the cursors name its last change and chain.
 ///
 /// # Panics

@@ -17,7 +17,7 @@ use registry_schema::place::Edition;
 const GIVEN: &[&str] =
     &["Nguyễn Văn Hùng", "Nguyen Van Hung", "Nguyễn Văn Hưng", "Lê Thị Hoà", "Lê Thị Hòa", "Trần An"];
 const PARENTS: &[&str] = &["Lê Thị Mai", "Phạm Thị Hoa", "Nguyễn Văn An"];
-const DATES: &[&str] = &["02.03.1990", "03.02.1990", "1990", "05.1991", "07.07.1991"];
+const DATES: &[&str] = &["02.03.1990", "03.02.1990", "1990", "05.1991", "07.07.1991", "1880", "2005"];
 const EVENTS: &[&str] = &["01.01.1989", "02.02.2010", "2010", "03.03.2015", "04.04.2020"];
 const NUMBERS: &[&str] = &["001090123456", "001090123457", "001191000001"];
 
@@ -83,7 +83,7 @@ fn state(random: &mut ChaCha8Rng, key: RecordKey, kind: Kind, version: u32) -> A
     draft.set(Field::entry(Attribute::Number), &random.random_range(1..4).to_string());
     draft
         .set(Field::entry(Attribute::RegistrationDate), ["04.04.2020", "01.06.2021", ""].choose(random).unwrap_or(&""));
-    draft.set(Field::entry(Attribute::RegistrationType), ["1", "2", "9"].choose(random).unwrap_or(&"1"));
+    draft.set(Field::entry(Attribute::RegistrationType), ["1", "2", "3", "9"].choose(random).unwrap_or(&"1"));
     for role in registry_schema::layout::roles(kind) {
         person(random, &mut draft, *role);
     }
@@ -124,8 +124,7 @@ fn person(random: &mut ChaCha8Rng, draft: &mut Draft, role: Role) {
 fn verdict(random: &mut ChaCha8Rng, keys: &[RecordKey]) -> Arrival {
     let mut records: Vec<RecordKey> = keys.choose_multiple(random, 2).copied().collect();
     records.sort_unstable();
-    let rules = [Rule::SameKey, Rule::DoubleRegistration, Rule::MarriageOverlap];
-    let rule = *rules.choose(random).unwrap_or(&Rule::SameKey);
+    let rule = *Rule::ALL.choose(random).unwrap_or(&Rule::SameKey);
     Arrival::Verdict(Verdict {
         case: FindingId::of(rule, &records),
         chosen: records.first().copied().filter(|_| random.random_ratio(1, 3)),

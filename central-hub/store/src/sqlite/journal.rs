@@ -109,10 +109,12 @@ fn append_frame(transaction: &Transaction<'_>, frame: &FrameEntry) -> rusqlite::
     if !continues {
         return Ok(Appended::Outrun);
     }
-    transaction
+    // An incarnation that was given up and comes back begins where the journal has it already: it is outrun.
+    let inserted = transaction
         .prepare_cached(
             "INSERT INTO journal (source, origin, epoch, lane, first_seq, last_seq, chain, received_ms, bytes, queue)
-             VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (origin, epoch, lane, first_seq) WHERE source = 1 DO NOTHING",
         )?
         .execute(params![
             origin,
@@ -125,6 +127,9 @@ fn append_frame(transaction: &Transaction<'_>, frame: &FrameEntry) -> rusqlite::
             frame.bytes,
             Queue::of(frame.lane).number()
         ])?;
+    if inserted == 0 {
+        return Ok(Appended::Outrun);
+    }
     let id = JournalId(transaction.last_insert_rowid());
     transaction
         .prepare_cached(
