@@ -121,6 +121,20 @@ rules! {
         / "Kết hôn sau ngày chết của một bên";
     MarriageOverlap "marriage_overlap" "A second marriage begins while another is open"
         / "Kết hôn khi đang có vợ hoặc có chồng";
+    ForeignNote "foreign_note" "The note of an act abroad repeats an event that is registered here"
+        / "Bản ghi chú việc hộ tịch ở nước ngoài trùng với sự kiện đã đăng ký trong nước";
+    OneNumberTwoPeople "one_number_two_people" "Two people bear one personal number"
+        / "Hai người khác nhau mang cùng một số định danh cá nhân";
+    NumberContradiction "number_contradiction" "A personal number denies the sex or the year of birth"
+        / "Số định danh cá nhân không khớp giới tính hoặc năm sinh";
+    HusbandUnderAge "husband_under_age" "The husband was under age when the marriage was registered"
+        / "Người chồng chưa đủ tuổi kết hôn khi đăng ký";
+    WifeUnderAge "wife_under_age" "The wife was under age when the marriage was registered"
+        / "Người vợ chưa đủ tuổi kết hôn khi đăng ký";
+    ParentAge "parent_age" "A parent's age at the birth of the child is not plausible"
+        / "Tuổi của cha hoặc mẹ khi sinh con không hợp lý";
+    AgeAtDeath "age_at_death" "A person is dated to have lived longer than people do"
+        / "Khoảng cách từ ngày sinh đến ngày chết dài hơn đời người";
 }
 
 impl Rule {

@@ -39,7 +39,7 @@ pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach) -> Judged
     let verdicts: Vec<&Verdict> = context.verdicts.values().chain(merged.verdicts.values()).collect();
     let by_pair = by_pair(&verdicts);
     let relations = relations(&records, &parts, &by_pair);
-    let apart = |a: Node, b: Node| match verdict_on(&by_pair, a.key, b.key) {
+    let apart = |a: Node, b: Node| match verdict_on(&by_pair, a.key, b.key).map(|verdict| verdict.answer) {
         Some(Answer::Different) => a.role == b.role || matching::apart(parts[&a], parts[&b]),
         Some(Answer::Same) if a.role == b.role => false,
         _ => matching::apart(parts[&a], parts[&b]),
@@ -51,7 +51,12 @@ pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach) -> Judged
     let in_clusters = clusters.iter().filter(in_reach).flat_map(|cluster| judge_cluster(&scene, cluster));
     let in_blocks = naturals(&records, reach).into_iter();
     let in_blocks = in_blocks.flat_map(|(block, entries)| judge_block(&scene, block, &entries));
-    let findings = in_clusters.chain(in_blocks).map(|finding| (finding.id, answered(finding, &verdicts))).collect();
+    let mut findings = BTreeMap::new();
+    for finding in in_clusters.chain(in_blocks) {
+        let finding = answered(finding, &verdicts);
+        let twice = findings.insert(finding.id, finding);
+        debug_assert!(twice.is_none(), "a rule must tell a finding in one scope only: {twice:?}");
+    }
     Judged { clusters, findings }
 }
 

@@ -4,6 +4,7 @@
 //! error in one of the two, or two people taken for one.
 
 use registry_schema::date::PartialDate;
+use registry_schema::field::Role;
 use registry_schema::record::Act;
 
 use super::scene::{Person, Scene};
@@ -25,6 +26,8 @@ fn in_life(person: &Person<'_>) -> Vec<Finding> {
         Act::Birth(birth) => birth.child.birth_date,
         _ => None,
     });
+    // A parent's entry is no birth of theirs: a father may die before his child is born.
+    let births: Vec<_> = births.into_iter().filter(|(birth, _)| birth.person.role == Role::Child).collect();
     let alone = deaths.iter().filter_map(|(death, died)| judge(*death, *died, *death, death.person.birth_date?));
     let against = deaths
         .iter()
@@ -63,6 +66,17 @@ mod tests {
         check(
             "01/1 death deceased_name=Hồ Văn Ba; deceased_birth_date=1960; event_date=1959",
             "case death_before_birth 01/1",
+        );
+    }
+
+    #[test]
+    fn a_father_may_die_before_his_child_is_born() {
+        check(
+            &format!(
+                "01/1 birth child_name=Hồ Văn Tư; child_birth_date=02.03.1990; father_name=Hồ Văn Ba; father_personal_number={NUMBER}
+                 79/1 death deceased_name=Hồ Văn Ba; event_date=01.12.1989; deceased_personal_number={NUMBER}"
+            ),
+            "person 01/1#father 79/1#deceased",
         );
     }
 

@@ -2,11 +2,14 @@
 //!
 //! Reason: an event is registered at exactly one authority, and a second registration of it is void (Law on Civil Status
 //! 60/2014/QH13, art. 5). The entries are linked and the event counts once; which of the two is withdrawn is decided by
-//! people. A pair that may be one event, but has something against it, becomes a case.
+//! people. A pair that may be one event, but has something against it, becomes a case; where nothing but a personal number
+//! speaks for it, `one_number_two_people` asks instead.
 
 use registry_schema::field::Role;
 use registry_schema::record::RegistrationType;
 
+use super::foreign_note::notes_foreign_act;
+use super::one_number_two_people::conflict;
 use super::scene::{Scene, pairs};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
 use crate::matching::{Likeness, Part, dates_compatible, same_couple};
@@ -17,7 +20,7 @@ use crate::verdict::Answer;
 
 /// Finds events that were registered twice.
 pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    events_twice(scene, cluster, Rule::DoubleRegistration, |a, b| !re_registered(a, b))
+    events_twice(scene, cluster, Rule::DoubleRegistration, |a, b| !re_registered(a, b) && !notes_foreign_act(a, b))
 }
 
 /// Whether the younger of two entries says that it re-registers an older one.
@@ -62,15 +65,20 @@ fn judge(scene: &Scene<'_>, rule: Rule, a: Part<'_>, b: Part<'_>) -> Option<Find
     let nodes = (Node::new(a.entry.key, a.person.role), Node::new(b.entry.key, b.person.role));
     let relation = scene.relations.get(&(nodes.0.min(nodes.1), nodes.0.max(nodes.1)));
     let evidence = relation.map_or_else(|| vec![by_a_third()], |relation| relation.evidence.clone());
-    let together = scene.persons.get(&nodes.0) == scene.persons.get(&nodes.1);
-    let doubtful = relation.is_some_and(|relation| relation.likeness == Likeness::Possible);
-    let different = scene.verdict_on(a.entry.key, b.entry.key) == Some(Answer::Different);
-    let certainty = match (together, doubtful || different) {
-        (true, _) => Certainty::Link,
-        (false, true) => Certainty::Case,
-        (false, false) => return None,
-    };
-    Some(Finding::new(rule, certainty, records, evidence))
+    let together = scene.same_person(nodes.0, nodes.1);
+    // What only a number joins is asked about as a number, not as an event.
+    let possible = relation.is_some_and(|relation| relation.likeness == Likeness::Possible);
+    let doubtful = possible && !conflict(a, b);
+    let finding = |certainty| Finding::new(rule, certainty, records, evidence);
+    if together {
+        return Some(finding(Certainty::Link));
+    }
+    let asked = finding(Certainty::Case);
+    match scene.verdict_on(a.entry.key, b.entry.key) {
+        // Whoever said so about another case of the two is not asked again here.
+        Some(verdict) if verdict.answer == Answer::Different => (verdict.case == asked.id).then_some(asked),
+        _ => doubtful.then_some(asked),
+    }
 }
 
 fn by_a_third() -> Evidence {

@@ -28,7 +28,7 @@ fn in_life(scene: &Scene<'_>, person: &Person<'_>) -> Vec<Finding> {
         _ => None,
     });
     let marriages: Vec<Begun<'_>> = marriages.into_iter().map(|(part, (act, date))| (part, act, date)).collect();
-    let overlapping = pairs(&marriages).filter(|(a, b)| concerns(*a, *b) && overlap(scene, *a, *b));
+    let overlapping = pairs(&marriages).filter(|(a, b)| concerns(scene, *a, *b) && overlap(scene, *a, *b));
     overlapping
         .map(|((a, ..), (b, ..))| {
             let reason = Evidence::new(
@@ -40,10 +40,18 @@ fn in_life(scene: &Scene<'_>, person: &Person<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Two entries of one marriage are no second marriage; two marriages of one couple are told of the husband only.
-fn concerns(a: Begun<'_>, b: Begun<'_>) -> bool {
-    let couple = same_couple(a.0.entry, b.0.entry);
-    if couple { a.0.person.role == Role::Husband && !dates_compatible(Some(a.2), Some(b.2)) } else { true }
+/// Two entries of one marriage are no second marriage, and two marriages of one couple are told of the husband only.
+fn concerns(scene: &Scene<'_>, a: Begun<'_>, b: Begun<'_>) -> bool {
+    let same_spouse = scene.same_person(spouse(a.0), spouse(b.0));
+    if (same_spouse || same_couple(a.0.entry, b.0.entry)) && dates_compatible(Some(a.2), Some(b.2)) {
+        return false;
+    }
+    !same_spouse || a.0.person.role == Role::Husband
+}
+
+/// The other spouse of a marriage.
+fn spouse(part: Part<'_>) -> Node {
+    Node::new(part.entry.key, if part.person.role == Role::Husband { Role::Wife } else { Role::Husband })
 }
 
 fn overlap(scene: &Scene<'_>, a: Begun<'_>, b: Begun<'_>) -> bool {
@@ -60,9 +68,7 @@ fn overlap(scene: &Scene<'_>, a: Begun<'_>, b: Begun<'_>) -> bool {
 
 /// When the other spouse of this marriage died, as far as the nation knows.
 fn spouse_died(scene: &Scene<'_>, part: Part<'_>) -> Option<PartialDate> {
-    let role = if part.person.role == Role::Husband { Role::Wife } else { Role::Husband };
-    let spouse = scene.person_of(Node::new(part.entry.key, role))?;
-    spouse.died().map(|(_, date)| date)
+    scene.person_of(spouse(part))?.died().map(|(_, date)| date)
 }
 
 #[cfg(test)]
@@ -99,6 +105,19 @@ mod tests {
                 marriages("")
             ),
             &format!("person 01/1#wife 40/1#deceased\n{TOGETHER}"),
+        );
+    }
+
+    #[test]
+    fn a_couple_known_by_numbers_under_other_names_is_told_of_once() {
+        check(
+            "01/1 marriage husband_name=Bùi Văn Tám; husband_birth_date=1960; husband_personal_number=001060123456;
+               wife_name=Lê Thị Tư; wife_birth_date=1962; wife_personal_number=001162000001; event_date=01.01.1990
+             79/1 marriage husband_name=Trần Quốc Toản; husband_birth_date=1960; husband_personal_number=001060123456;
+               wife_name=Phạm Ngọc Hoa; wife_birth_date=1962; wife_personal_number=001162000001; event_date=01.01.2000"
+                .replace(";\n", "; ")
+                .as_str(),
+            &format!("case marriage_overlap 01/1 79/1\n{TOGETHER}\nperson 01/1#wife 79/1#wife"),
         );
     }
 

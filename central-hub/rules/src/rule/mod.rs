@@ -5,10 +5,16 @@ pub mod correction;
 pub mod same_key;
 pub mod double_registration;
 pub mod re_registration;
+pub mod foreign_note;
+pub mod one_number_two_people;
+pub mod number_contradiction;
 pub mod death_before_birth;
 pub mod second_death;
+pub mod age_at_death;
+pub mod parent_age;
 pub mod marriage_after_death;
 pub mod marriage_overlap;
+pub mod marriage_age;
 pub(crate) mod scene;
 
 pub use scene::{Person, Scene};
@@ -21,10 +27,16 @@ use crate::reading::Entry;
 const CLUSTER_RULES: &[fn(&Scene<'_>, &Cluster) -> Vec<Finding>] = &[
     double_registration::find,
     re_registration::find,
+    foreign_note::find,
+    one_number_two_people::find,
+    number_contradiction::find,
     death_before_birth::find,
     second_death::find,
+    age_at_death::find,
+    parent_age::find,
     marriage_after_death::find,
     marriage_overlap::find,
+    marriage_age::find,
 ];
 
 /// Everything that is found in one cluster; the scope of each finding is the cluster.

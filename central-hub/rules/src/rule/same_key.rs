@@ -10,14 +10,21 @@ use crate::matching::same_entry;
 use crate::reading::Entry;
 use crate::verdict::Answer;
 
-/// Judges the entries that bear one natural key.
+/// Entries under one natural key up to which every pair is told. A book whose numbers were never entered puts thousands
+/// under one key; then each entry is told with its neighbour only, or the findings would grow with the square.
+const ENTRIES_PAIRED_MAX: usize = 12;
+
+/// Judges the entries that bear one natural key, which come in the order of their keys.
 pub(crate) fn find(scene: &Scene<'_>, entries: &[Entry<'_>]) -> Vec<Finding> {
+    if entries.len() > ENTRIES_PAIRED_MAX {
+        return entries.windows(2).map(|pair| judge(scene, pair[0], pair[1])).collect();
+    }
     pairs(entries).map(|(a, b)| judge(scene, a, b)).collect()
 }
 
 fn judge(scene: &Scene<'_>, a: Entry<'_>, b: Entry<'_>) -> Finding {
     let records = vec![a.key, b.key];
-    let said = scene.verdict_on(a.key, b.key);
+    let said = scene.verdict_on(a.key, b.key).map(|verdict| verdict.answer);
     if said == Some(Answer::Same) || (same_entry(a, b) && said != Some(Answer::Different)) {
         let alike = Evidence::new("the names agree but for typing errors", "họ tên chỉ khác nhau do lỗi nhập liệu");
         return Finding::new(Rule::DigitisedTwice, Certainty::Link, records, vec![one_key(), alike]);
@@ -60,6 +67,17 @@ mod tests {
              01/2 birth number=7; registration_date=05.03.1999; child_name=Trần Thu Hương; mother_name=Lê Thị Mai",
             "case same_key 01/1 01/2",
         );
+    }
+
+    #[test]
+    fn a_book_without_numbers_gives_a_case_an_entry_and_not_a_case_a_pair() {
+        let given = "An Ba Cúc Dũng Én Giang Hạnh Ích Khoa Lan Mai Nga Oanh Phú Quân".split(' ');
+        let entry = |(at, name): (i32, &str)| {
+            format!("01/{at} death number=1; registration_date=1999; deceased_name=Lê Hoàng Văn {}", name.repeat(3))
+        };
+        let script: Vec<String> = (1..).zip(given).map(entry).collect();
+        let cases: Vec<String> = (1..15).map(|at| format!("case same_key 01/{at} 01/{}", at + 1)).collect();
+        check(&script.join("\n"), &cases.join("\n"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use registry_schema::record::Act;
 use crate::matching::Part;
 use crate::node::Node;
 use crate::persons::{Cluster, Parts, Relations};
-use crate::verdict::{Answer, Verdict, standing};
+use crate::verdict::{Verdict, standing};
 
 /// The people and relations that were loaded for a batch.
 pub struct Scene<'a> {
@@ -53,6 +53,12 @@ impl<'a> Scene<'a> {
         Some(self.person(self.nodes[person].iter().copied()))
     }
 
+    /// Whether two participants are one person.
+    #[must_use]
+    pub fn same_person(&self, a: Node, b: Node) -> bool {
+        self.persons.get(&a).is_some_and(|person| self.persons.get(&b) == Some(person))
+    }
+
     fn person(&self, nodes: impl Iterator<Item = Node>) -> Person<'a> {
         let mut parts: Vec<Part<'a>> = nodes.filter_map(|node| self.parts.get(&node).copied()).collect();
         parts.sort_by_key(|part| (part.entry.age(), part.person.role));
@@ -61,19 +67,18 @@ impl<'a> Scene<'a> {
 
     /// What a human said about two records, when it speaks about their being the same or not.
     #[must_use]
-    pub fn verdict_on(&self, a: RecordKey, b: RecordKey) -> Option<Answer> {
+    pub fn verdict_on(&self, a: RecordKey, b: RecordKey) -> Option<&Verdict> {
         verdict_on(self.verdicts, a, b)
     }
 }
 
-/// The standing answer about a pair of records.
-pub(crate) fn verdict_on(
-    verdicts: &BTreeMap<(RecordKey, RecordKey), Vec<&Verdict>>,
+/// The standing verdict about a pair of records.
+pub(crate) fn verdict_on<'a>(
+    verdicts: &BTreeMap<(RecordKey, RecordKey), Vec<&'a Verdict>>,
     a: RecordKey,
     b: RecordKey,
-) -> Option<Answer> {
-    let about = verdicts.get(&(a.min(b), a.max(b)))?;
-    standing(about.iter().copied()).map(|verdict| verdict.answer)
+) -> Option<&'a Verdict> {
+    standing(verdicts.get(&(a.min(b), a.max(b)))?.iter().copied())
 }
 
 impl<'a> Person<'a> {
