@@ -20,6 +20,7 @@ demo: build ## Run a country on one machine (SEED, PROVINCES, PEOPLE; WAIT=0 end
 		--bin-dir target/release --out target/demo $(if $(filter 0,$(WAIT)),,--wait)
 
 test: ## Everything: unit, property, scenario, conformance and process tests
+	@.ci/need sqlite3 cargo-nextest
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) nextest run --locked --workspace
 
@@ -28,6 +29,7 @@ lint: ## Formatting and lints, as CI has them
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 sim: ## Order independence over SEEDS seeded worlds
+	@.ci/need cargo-nextest
 	HOTICH_SEEDS=$(SEEDS) $(CARGO) nextest run --locked --release -p hub-store any_order_gives_one_nation
 
 bench: ## How fast, beside its bound (ENTRIES); see benches/README.md

@@ -97,6 +97,11 @@ fn kill_nine_of_hub_and_agent_in_the_middle_loses_and_doubles_nothing() {
     let received = |nation: &Nation| count(&nation.hub_json(&["stats"])["received"]);
     for least in [2_000, 8_000] {
         wait_until("some changes came", || received(&nation) > least);
+        if import.try_wait().expect("a child").is_none() {
+            let _ = import.kill();
+            let _ = import.wait();
+            import = hanoi.command(&["import", &file, "--kind", "death"]).spawn().expect("the import goes on");
+        }
         nation.kill_hub();
         hanoi.kill();
         nation.start_hub();

@@ -184,6 +184,9 @@ fn personal_data_is_exposed_only_where_it_must_be() {
     // The hub and the rules see names through types that hide them; these files print or compare on purpose.
     let mut exposed: BTreeMap<String, usize> = BTreeMap::new();
     for path in ["central-hub", "sync-agent", "proto"].iter().flat_map(|folder| sources(folder)) {
+        if path.components().any(|part| part.as_os_str() == "tests") {
+            continue;
+        }
         let count = before_tests(&read(&path)).matches(".expose()").count();
         if count > 0 {
             let name = path.strip_prefix(root()).expect("in the workspace").display().to_string();

@@ -38,14 +38,14 @@ pub(super) struct Common {
     #[arg(long, global = true, env = "HOTICH_NATIONAL_STORE", value_name = "URL")]
     pub(super) store: Option<StoreUrl>,
     /// How results are printed
-    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT")]
+    #[arg(long, global = true, value_enum, default_value = "table", value_name = "FORMAT")]
     pub(super) output: Output,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
     /// For people
-    Text,
+    Table,
     /// For programs
     Json,
 }

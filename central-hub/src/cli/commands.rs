@@ -61,7 +61,7 @@ fn print<T: serde::Serialize>(
 ) -> anyhow::Result<Exit> {
     match format {
         Output::Json => output::json(report)?,
-        Output::Text => text(report)?,
+        Output::Table => text(report)?,
     }
     Ok(Exit::Success)
 }

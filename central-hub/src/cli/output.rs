@@ -102,6 +102,10 @@ pub(super) fn stats(report: &StatsReport) -> anyhow::Result<()> {
 }
 
 pub(super) fn findings(report: &FindingsReport) -> anyhow::Result<()> {
+    if report.findings.is_empty() {
+        notice("nothing matches");
+        return Ok(());
+    }
     let mut rows = table(&["id", "rule", "state", "records"], 4);
     for finding in &report.findings {
         rows.add_row([finding.id.to_string(), finding.rule.name().to_owned(), state(finding), records(finding)]);
