@@ -4,8 +4,6 @@
 //! civil-status records. Beyond it stand slips of the century, and two people of one name taken for one.
 
 use registry_schema::date::PartialDate;
-use registry_schema::field::Role;
-use registry_schema::record::Act;
 
 use super::scene::{Person, Scene};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
@@ -20,19 +18,9 @@ pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
     scene.persons(cluster).iter().flat_map(in_life).collect()
 }
 
-/// The births of a person as the child, each with its date.
-pub(super) fn births<'a>(person: &Person<'a>) -> Vec<(Part<'a>, PartialDate)> {
-    let children = person.parts.iter().filter(|part| part.person.role == Role::Child);
-    children.filter_map(|part| Some((*part, part.person.birth_date?))).collect()
-}
-
 fn in_life(person: &Person<'_>) -> Vec<Finding> {
-    let deaths = person.acts(|act| match act {
-        Act::Death(death) if death.revoked_on.is_none() => death.date,
-        _ => None,
-    });
-    let births = births(person);
-    deaths.into_iter().flat_map(|(death, died)| of_death(death, died, &births)).collect()
+    let births = person.births();
+    person.deaths().into_iter().flat_map(|(death, died)| of_death(death, died, &births)).collect()
 }
 
 /// A death whose own entry is at odds with itself is told alone, any other with each birth that is.

@@ -4,8 +4,6 @@
 //! error in one of the two, or two people taken for one.
 
 use registry_schema::date::PartialDate;
-use registry_schema::field::Role;
-use registry_schema::record::Act;
 
 use super::scene::{Person, Scene};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
@@ -18,16 +16,7 @@ pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
 }
 
 fn in_life(person: &Person<'_>) -> Vec<Finding> {
-    let deaths = person.acts(|act| match act {
-        Act::Death(death) if death.revoked_on.is_none() => death.date,
-        _ => None,
-    });
-    let births = person.acts(|act| match act {
-        Act::Birth(birth) => birth.child.birth_date,
-        _ => None,
-    });
-    // A parent's entry is no birth of theirs: a father may die before his child is born.
-    let births: Vec<_> = births.into_iter().filter(|(birth, _)| birth.person.role == Role::Child).collect();
+    let (deaths, births) = (person.deaths(), person.births());
     let alone = deaths.iter().filter_map(|(death, died)| judge(*death, *died, *death, death.person.birth_date?));
     let against = deaths
         .iter()

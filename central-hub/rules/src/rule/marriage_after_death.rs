@@ -2,8 +2,6 @@
 //!
 //! Reason: a marriage is registered in the presence of both parties (Law on Civil Status 60/2014/QH13, art. 18).
 
-use registry_schema::record::Act;
-
 use super::scene::{Person, Scene};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
 use crate::persons::Cluster;
@@ -15,11 +13,8 @@ pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
 
 fn in_life(person: &Person<'_>) -> Vec<Finding> {
     let Some((death, died)) = person.died() else { return Vec::new() };
-    let marriages = person.acts(|act| match act {
-        Act::Marriage(marriage) => marriage.date,
-        _ => None,
-    });
-    let late = marriages.into_iter().filter(|(_, married)| died.definitely_before(*married));
+    let marriages = person.marriages().into_iter();
+    let late = marriages.filter(|(_, marriage)| marriage.date.is_some_and(|begun| died.definitely_before(begun)));
     late.map(|(marriage, _)| {
         let reason = Evidence::new("the marriage begins after the date of death", "ngày kết hôn sau ngày chết");
         let records = vec![death.entry.key, marriage.entry.key];

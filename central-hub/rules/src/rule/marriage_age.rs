@@ -8,9 +8,7 @@
 use registry_schema::date::PartialDate;
 use registry_schema::field::Role;
 use registry_schema::marriage::Marriage;
-use registry_schema::record::Act;
 
-use super::age_at_death::births;
 use super::scene::{Person, Scene};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
 use crate::matching::Part;
@@ -38,18 +36,15 @@ pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
 
 /// An annulled marriage is over because it was found void; nothing is left to decide.
 fn in_life(person: &Person<'_>) -> Vec<Finding> {
-    let marriages = person.acts(|act| match act {
-        Act::Marriage(marriage) if marriage.annulled_on.is_none() => Some(marriage),
-        _ => None,
-    });
-    marriages.into_iter().filter_map(|(spouse, marriage)| judge(person, spouse, marriage)).collect()
+    let marriages = person.marriages().into_iter().filter(|(_, marriage)| marriage.annulled_on.is_none());
+    marriages.filter_map(|(spouse, marriage)| judge(person, spouse, marriage)).collect()
 }
 
 /// Judges a spouse by the date of birth on the marriage entry, or else by the spouse's own birth entry.
 fn judge(person: &Person<'_>, spouse: Part<'_>, marriage: &Marriage) -> Option<Finding> {
     let registered = spouse.entry.record.registration.date.or(marriage.date)?;
     let noted = spouse.person.birth_date.map(|born| (spouse, born));
-    let (source, born) = noted.or_else(|| births(person).first().copied())?;
+    let (source, born) = noted.or_else(|| person.births().first().copied())?;
     let law = Law::on(registered)?;
     let (rule, years_min, reason) = match spouse.person.role {
         Role::Husband => (

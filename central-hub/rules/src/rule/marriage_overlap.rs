@@ -6,7 +6,6 @@
 use registry_schema::date::PartialDate;
 use registry_schema::field::Role;
 use registry_schema::marriage::Marriage;
-use registry_schema::record::Act;
 
 use super::scene::{Person, Scene, pairs};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
@@ -23,11 +22,8 @@ pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
 }
 
 fn in_life(scene: &Scene<'_>, person: &Person<'_>) -> Vec<Finding> {
-    let marriages = person.acts(|act| match act {
-        Act::Marriage(marriage) => Some((marriage, marriage.date?)),
-        _ => None,
-    });
-    let marriages: Vec<Begun<'_>> = marriages.into_iter().map(|(part, (act, date))| (part, act, date)).collect();
+    let dated = person.marriages().into_iter().filter_map(|(part, act)| Some((part, act, act.date?)));
+    let marriages: Vec<Begun<'_>> = dated.collect();
     let overlapping = pairs(&marriages).filter(|(a, b)| concerns(scene, *a, *b) && overlap(scene, *a, *b));
     overlapping
         .map(|((a, ..), (b, ..))| {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use registry_schema::date::PartialDate;
+use registry_schema::field::Role;
 use registry_schema::ids::{PersonId, RecordKey};
+use registry_schema::marriage::Marriage;
 use registry_schema::record::Act;
 
 use crate::matching::Part;
@@ -82,19 +84,37 @@ pub(crate) fn verdict_on<'a>(
 }
 
 impl<'a> Person<'a> {
-    /// The participants that stand in an act of this sort.
-    pub fn acts<T>(&self, pick: impl Fn(&'a Act) -> Option<T>) -> Vec<(Part<'a>, T)> {
-        self.parts.iter().filter_map(|part| Some((*part, pick(&part.entry.record.act)?))).collect()
+    /// The births of the person, each with its date. A birth in which the person is a parent is none of theirs.
+    #[must_use]
+    pub fn births(&self) -> Vec<(Part<'a>, PartialDate)> {
+        let own = self.parts.iter().filter(|part| part.person.role == Role::Child);
+        own.filter_map(|part| Some((*part, part.person.birth_date?))).collect()
     }
 
-    /// When the person died: the earliest dated death that was not revoked, with its entry.
+    /// The dated deaths of the person that were not revoked.
+    #[must_use]
+    pub fn deaths(&self) -> Vec<(Part<'a>, PartialDate)> {
+        let dated = |part: &Part<'a>| match &part.entry.record.act {
+            Act::Death(death) if death.revoked_on.is_none() => Some((*part, death.date?)),
+            _ => None,
+        };
+        self.parts.iter().filter_map(dated).collect()
+    }
+
+    /// The marriages of the person.
+    #[must_use]
+    pub fn marriages(&self) -> Vec<(Part<'a>, &'a Marriage)> {
+        let married = |part: &Part<'a>| match &part.entry.record.act {
+            Act::Marriage(marriage) => Some((*part, marriage)),
+            _ => None,
+        };
+        self.parts.iter().filter_map(married).collect()
+    }
+
+    /// When the person died: the earliest of the deaths, with its entry.
     #[must_use]
     pub fn died(&self) -> Option<(Part<'a>, PartialDate)> {
-        let deaths = self.acts(|act| match act {
-            Act::Death(death) if death.revoked_on.is_none() => death.date,
-            _ => None,
-        });
-        deaths.into_iter().min_by_key(|(part, date)| (*date, part.entry.key))
+        self.deaths().into_iter().min_by_key(|(part, date)| (*date, part.entry.key))
     }
 }
 

@@ -3,8 +3,6 @@
 //! Reason: a death closes a civil status; only the revocation of a declared death reopens it (Civil Code 91/2015/QH13,
 //! art. 73). Two deaths of one person on dates that cannot be one are a case; on one date they are a double registration.
 
-use registry_schema::record::Act;
-
 use super::scene::{Person, Scene, pairs};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
 use crate::matching::dates_compatible;
@@ -16,10 +14,7 @@ pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
 }
 
 fn in_life(person: &Person<'_>) -> Vec<Finding> {
-    let deaths = person.acts(|act| match act {
-        Act::Death(death) if death.revoked_on.is_none() => death.date,
-        _ => None,
-    });
+    let deaths = person.deaths();
     let twice = pairs(&deaths).filter(|((_, one), (_, other))| !dates_compatible(Some(*one), Some(*other)));
     twice
         .map(|((a, _), (b, _))| {
