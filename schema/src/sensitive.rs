@@ -19,11 +19,6 @@ impl<T> Sensitive<T> {
     pub const fn expose(&self) -> &T {
         &self.0
     }
-
-    /// Unwraps the value, for a place that hands it on in another wrapper.
-    pub fn into_exposed(self) -> T {
-        self.0
-    }
 }
 
 impl<T> fmt::Debug for Sensitive<T> {

@@ -51,11 +51,3 @@ pub enum StoreError {
     #[error("the store was closed")]
     Closed,
 }
-
-impl StoreError {
-    /// Whether the same call may succeed later without anybody changing the program.
-    #[must_use]
-    pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Busy { .. } | Self::ReadOnly { .. })
-    }
-}
