@@ -109,7 +109,10 @@ impl<S: NationalStore + 'static> Session<S> {
         let receiver = Receiver::new(origin, epoch, &positions);
         receiver.admit(&hello).map_err(End::Goodbye)?;
         let seen = self.hub.store.seen(origin, hello.epoch, hello.agent_version, now_ms()).await;
-        seen.map_err(|error| unavailable(&error))?;
+        if seen.map_err(|error| unavailable(&error))? != hello.epoch {
+            let detail = "another store of this province came first; enrol the province again for this one";
+            return Err(goodbye(v1::GoodbyeReason::WrongEpoch, detail, RETRY_MS));
+        }
         self.notices_sent = hello.notice_position;
         self.notices_stored = hello.notice_position;
         let applied = |lane: Lane, epoch: Epoch| {

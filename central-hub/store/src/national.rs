@@ -33,14 +33,15 @@ pub trait Journal: Send + Sync {
     fn enrol(&self, province: Province, now_ms: i64) -> impl Future<Output = Answer<()>> + Send;
     /// Every enrolled province.
     fn provinces(&self) -> impl Future<Output = Answer<Vec<Province>>> + Send;
-    /// Notes that a province was heard of, and its epoch at its first session.
+    /// Notes that an enrolled province was heard of, and its epoch at its first session; answers the epoch that stands,
+    /// which is another one when another store of the province came first.
     fn seen(
         &self,
         origin: Origin,
         epoch: Epoch,
         agent_version: String,
         now_ms: i64,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    ) -> impl Future<Output = Answer<Epoch>> + Send;
 }
 
 /// What the judgement established.

@@ -50,6 +50,11 @@ async fn an_incarnation_that_was_given_up_does_not_come_back() {
 }
 
 #[tokio::test]
+async fn the_first_incarnation_stands() {
+    conformance::the_first_incarnation_stands(&fresh().1).await;
+}
+
+#[tokio::test]
 async fn outrun_frames_are_not_taken() {
     conformance::outrun_frames_are_not_taken(&fresh().1).await;
 }

@@ -84,6 +84,26 @@ pub async fn an_incarnation_that_was_given_up_does_not_come_back<S: NationalStor
     assert!(matches!(appended[1], Appended::At(_)));
 }
 
+/// Of two stores that come for one province the first one stands, until the province is enrolled again.
+///
+/// # Panics
+/// It does not.
+pub async fn the_first_incarnation_stands<S: NationalStore>(store: &S) {
+    let province = || crate::model::Province {
+        origin: origin(),
+        name: "Hà Nội".to_owned(),
+        token_hash: chain(0),
+        epoch: None,
+        last_seen_ms: None,
+        agent_version: None,
+    };
+    let seen = async |epoch| store.seen(origin(), Epoch(epoch), "1".to_owned(), 0).await.expect("writes");
+    store.enrol(province(), 0).await.expect("enrols");
+    assert_eq!((seen(7).await, seen(8).await, seen(7).await), (Epoch(7), Epoch(7), Epoch(7)));
+    store.enrol(province(), 0).await.expect("enrols again");
+    assert_eq!(seen(8).await, Epoch(8));
+}
+
 /// After an append the cursors name its last change and chain.
 ///
 /// # Panics

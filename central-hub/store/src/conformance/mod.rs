@@ -15,7 +15,7 @@ use crate::national::NationalStore;
 
 pub use journal::{
     an_incarnation_that_was_given_up_does_not_come_back, big_frame, cursors_move_with_the_journal, origin,
-    outrun_frames_are_not_taken, the_journal_gives_back_what_it_took,
+    outrun_frames_are_not_taken, the_first_incarnation_stands, the_journal_gives_back_what_it_took,
 };
 pub use order::{any_order_gives_one_nation, notices_are_told_once};
 pub use world::{Schedule, World};

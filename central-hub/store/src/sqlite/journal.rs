@@ -64,15 +64,15 @@ impl Journal for Sqlite {
             .await
     }
 
-    async fn seen(&self, origin: Origin, epoch: Epoch, agent_version: String, now_ms: i64) -> Answer<()> {
+    async fn seen(&self, origin: Origin, epoch: Epoch, agent_version: String, now_ms: i64) -> Answer<Epoch> {
         self.writer
             .run(move |connection| {
-                connection.execute(
+                connection.query_row(
                     "UPDATE province SET epoch = coalesce(epoch, ?2), agent_version = ?3, last_seen_ms = ?4
-                     WHERE origin = ?1",
+                     WHERE origin = ?1 RETURNING epoch",
                     params![origin.number(), epoch.0.cast_signed(), agent_version, now_ms],
-                )?;
-                Ok(())
+                    |row| Ok(Epoch(row.get::<_, i64>(0)?.cast_unsigned())),
+                )
             })
             .await
     }
