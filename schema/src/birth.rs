@@ -4,6 +4,7 @@ use crate::field::{Attribute, Field, Role};
 use crate::place::{Edition, Place};
 use crate::reader::Reader;
 use crate::record::Participant;
+use crate::sensitive::Sensitive;
 
 /// A birth: a child with a name; the parents may lawfully be unknown, one or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Birth {
     pub father: Option<Participant>,
     /// Where the child was born, when it was coded.
     pub place: Option<Place>,
+    /// Where the child was born in words, folded.
+    pub place_text: Option<Sensitive<String>>,
 }
 
 impl Birth {
@@ -30,6 +33,7 @@ impl Birth {
         let place = reader.place(Field::entry(Attribute::EventPlaceCode), edition);
         let born = child.as_ref().and_then(|child| child.birth_date);
         reader.not_before(registered, (Field::new(Role::Child, Attribute::BirthDate), born));
-        Some(Self { child: child?, mother, father, place })
+        let place_text = reader.folded(Field::entry(Attribute::EventPlace));
+        Some(Self { child: child?, mother, father, place, place_text })
     }
 }

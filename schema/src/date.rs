@@ -8,14 +8,16 @@ use jiff::civil::Date;
 use std::fmt;
 use std::str::FromStr;
 
-/// The earliest year accepted: nobody whose entry is digitised today was born before it, so an earlier year is a slip
-/// of the pen or a year of another calendar.
-pub const YEAR_MIN: i16 = 1800;
+/// The earliest year of any date: a year has four digits.
+pub const YEAR_MIN: i16 = 1000;
+/// The earliest year that an entry may speak of: nobody whose entry is digitised today was born before it, so an earlier
+/// year is a slip of the pen or a year of another calendar.
+pub const REGISTERED_YEAR_MIN: i16 = 1800;
 /// The latest year accepted: past the life of everyone registered now, and below the years of the Buddhist calendar,
 /// which foreign papers carry.
 pub const YEAR_MAX: i16 = 2200;
 
-/// A real calendar date as far as it is known: a year from 1800 to 2200, maybe its month, maybe the day of that month.
+/// A real calendar date as far as it is known: a year from 1000 to 2200, maybe its month, maybe the day of that month.
 ///
 /// Old entries often give only the month or the year. The order is by year, month and day, where an unknown part comes
 /// before every known one; it is for sorting and says nothing about which event came first: see
@@ -54,8 +56,8 @@ pub enum DateError {
         /// The month given.
         month: u8,
     },
-    /// The year is before [`YEAR_MIN`] or after [`YEAR_MAX`].
-    #[error("the year {year} is not between {YEAR_MIN} and {YEAR_MAX}")]
+    /// The year is before [`YEAR_MIN`], or in an entry before [`REGISTERED_YEAR_MIN`], or after [`YEAR_MAX`].
+    #[error("the year {year} is not between {REGISTERED_YEAR_MIN} and {YEAR_MAX}")]
     YearOutOfRange {
         /// The year given.
         year: i16,
@@ -77,7 +79,9 @@ impl DateError {
             Self::NoSuchMonth { month } => {
                 format!("không có tháng {month}; kiểm tra xem ngày và tháng có bị đảo không")
             }
-            Self::YearOutOfRange { year } => format!("năm {year} không nằm trong khoảng {YEAR_MIN} đến {YEAR_MAX}"),
+            Self::YearOutOfRange { year } => {
+                format!("năm {year} không nằm trong khoảng {REGISTERED_YEAR_MIN} đến {YEAR_MAX}")
+            }
             Self::DayWithoutMonth => "có ngày mà không có tháng; ghi thêm tháng hoặc bỏ ngày".into(),
         }
     }
@@ -285,7 +289,7 @@ mod tests {
         check_error("31.02.1990", DateError::NoSuchDay { year: 1990, month: 2, day: 31 });
         check_error("29.02.1900", DateError::NoSuchDay { year: 1900, month: 2, day: 29 });
         check_error("05/25/1990", DateError::NoSuchMonth { month: 25 });
-        check_error("1799", DateError::YearOutOfRange { year: 1799 });
+        check_error("0999", DateError::YearOutOfRange { year: 999 });
         check_error("01.01.2568", DateError::YearOutOfRange { year: 2568 });
         check_error("05.00.1990", DateError::DayWithoutMonth);
         for text in [

@@ -5,6 +5,7 @@ use crate::field::{Attribute, Field, Role};
 use crate::place::{Edition, Place};
 use crate::reader::Reader;
 use crate::record::Participant;
+use crate::sensitive::Sensitive;
 
 /// A death: the deceased has a name. A death that a court declared can be revoked, which reopens the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Death {
     pub date: Option<PartialDate>,
     /// Where, when it was coded.
     pub place: Option<Place>,
+    /// Where, in words, folded.
+    pub place_text: Option<Sensitive<String>>,
     /// When the declaration of death was revoked.
     pub revoked_on: Option<PartialDate>,
 }
@@ -32,6 +35,7 @@ impl Death {
         let revoked_on = reader.date(revoked);
         reader.not_before((revoked, revoked_on), (died, date));
         let place = reader.place(Field::entry(Attribute::EventPlaceCode), edition);
-        Some(Self { deceased: deceased?, date, place, revoked_on })
+        let place_text = reader.folded(Field::entry(Attribute::EventPlace));
+        Some(Self { deceased: deceased?, date, place, place_text, revoked_on })
     }
 }

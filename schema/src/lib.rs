@@ -19,6 +19,7 @@ pub mod draft;
 pub mod canonical;
 pub mod digest;
 pub mod violation;
+pub mod mapping;
 mod reader;
 pub mod birth;
 pub mod marriage;

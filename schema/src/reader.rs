@@ -1,6 +1,6 @@
 //! Reads the fields of a draft and notes every violation on the way, so that a clerk sees all of them at once.
 
-use crate::date::PartialDate;
+use crate::date::{DateError, PartialDate, REGISTERED_YEAR_MIN, YEAR_MIN};
 use crate::draft::{Draft, FIELD_BYTES_MAX};
 use crate::field::{Attribute, Field};
 use crate::kind::Kind;
@@ -17,6 +17,7 @@ use crate::violation::{Problem, Violation};
 pub(crate) struct Reader<'a> {
     draft: &'a Draft,
     violations: Vec<Violation>,
+    year_min: i16,
 }
 
 impl<'a> Reader<'a> {
@@ -25,7 +26,13 @@ impl<'a> Reader<'a> {
             let problem = Problem::TooLong { bytes_max: FIELD_BYTES_MAX };
             (value.len() > FIELD_BYTES_MAX).then(|| Violation::new(field, problem))
         };
-        Self { draft, violations: draft.iter().filter_map(too_long).collect() }
+        let violations = draft.iter().filter_map(too_long).collect();
+        Self { draft, violations, year_min: REGISTERED_YEAR_MIN }
+    }
+
+    /// The same reader for entries of any century.
+    pub(crate) fn of_any_century(self) -> Self {
+        Self { year_min: YEAR_MIN, ..self }
     }
 
     /// Every violation noted, in the order of field codes.
@@ -67,7 +74,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn date(&mut self, field: Field) -> Option<PartialDate> {
-        self.read(field, PartialDate::parse)
+        let year_min = self.year_min;
+        self.read(field, |text| match PartialDate::parse(text)? {
+            date if date.year() < year_min => Err(DateError::YearOutOfRange { year: date.year() }),
+            date => Ok(date),
+        })
     }
 
     pub(crate) fn personal_number(&mut self, field: Field) -> Option<PersonalNumber> {

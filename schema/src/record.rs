@@ -52,6 +52,8 @@ pub struct Registration {
     pub replaces: Option<String>,
     /// The number of the same act abroad, for a note of a foreign act.
     pub foreign_number: Option<String>,
+    /// Whether the book or the note says that this is an extract or a copy of an entry, and not an entry itself.
+    pub is_extract: bool,
 }
 
 /// The registering office: by code where the source has one, else by its name.
@@ -105,7 +107,18 @@ impl Record {
     /// # Errors
     /// Every violation, in the order of the book.
     pub fn validate(draft: &Draft) -> Result<Self, Vec<Violation>> {
-        let mut reader = Reader::new(draft);
+        Self::read(draft, Reader::new(draft))
+    }
+
+    /// [`Record::validate`] for data sets about people of any century, which no registry keeps.
+    ///
+    /// # Errors
+    /// Every violation, in the order of the book.
+    pub fn validate_of_any_century(draft: &Draft) -> Result<Self, Vec<Violation>> {
+        Self::read(draft, Reader::new(draft).of_any_century())
+    }
+
+    fn read(draft: &Draft, mut reader: Reader<'_>) -> Result<Self, Vec<Violation>> {
         let registration = Registration::read(&mut reader);
         let act = match draft.kind() {
             Kind::Birth => Birth::read(&mut reader).map(Act::Birth),
@@ -170,6 +183,10 @@ impl Registration {
             registration_type,
             replaces: reader.text(Field::entry(Attribute::Replaces)),
             foreign_number: reader.text(Field::entry(Attribute::ForeignNumber)),
+            is_extract: [Attribute::Book, Attribute::Note]
+                .into_iter()
+                .filter_map(|attribute| reader.folded(Field::entry(attribute)))
+                .any(|text| is_extract(text.expose())),
         })
     }
 
@@ -178,6 +195,18 @@ impl Registration {
     pub fn edition(&self) -> Edition {
         self.date.map_or(Edition::E2008, |date| Edition::on(date.latest()))
     }
+}
+
+/// Words for a paper that was printed from an entry, folded.
+const EXTRACT_WORDS: [&str; 2] = ["trich luc", "ban sao"];
+/// The word by which an office notes that it handed such a paper out: the note then stands on the entry itself.
+const ISSUED_WORD: &str = "cap";
+
+/// Whether a folded text says that what carries it is an extract or a copy ("trích lục", "bản sao"), and not merely
+/// that one was issued ("đã cấp trích lục").
+fn is_extract(text: &str) -> bool {
+    let before = EXTRACT_WORDS.iter().filter_map(|words| text.find(words)).min().map(|at| &text[..at]);
+    before.is_some_and(|before| !before.split(|c: char| !c.is_alphanumeric()).any(|word| word == ISSUED_WORD))
 }
 
 impl Participant {
@@ -201,5 +230,35 @@ impl Participant {
             origin: reader.folded(field(Attribute::Origin)),
             residence: reader.folded(field(Attribute::Residence)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn check(attribute: Attribute, text: &str, expected: bool) {
+        let draft = Draft::new(Kind::Death)
+            .with(Field::entry(Attribute::Authority), "01.00001")
+            .with(Field::new(Role::Deceased, Attribute::Name), "Lê An")
+            .with(Field::entry(attribute), text);
+        let record = Record::validate(&draft).unwrap();
+        assert_eq!(record.registration.is_extract, expected, "{text}");
+    }
+
+    #[test]
+    fn an_extract_says_so_in_its_book_or_note() {
+        check(Attribute::Note, "Trích lục khai tử số 7 năm 1999", true);
+        check(Attribute::Note, "nhập theo BẢN SAO của xã Kim Liên", true);
+        check(Attribute::Book, "trích lục", true);
+        check(Attribute::Book, "01/1999", false);
+        check(Attribute::Cause, "trích lục", false);
+    }
+
+    #[test]
+    fn an_entry_from_which_an_extract_was_issued_is_no_extract() {
+        check(Attribute::Note, "Đã cấp trích lục ngày 05.03.2010", false);
+        check(Attribute::Note, "Cấp lại bản sao; trích lục lần 2", false);
     }
 }

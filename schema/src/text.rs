@@ -1,5 +1,7 @@
 //! Three readings of one text, each coarser than the one before: tidy, canonical, folded.
 
+pub mod legacy;
+
 use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 

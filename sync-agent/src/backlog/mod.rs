@@ -12,6 +12,7 @@ mod csv_source;
 mod workbook;
 mod mapping;
 mod plan;
+mod decoding;
 mod fingerprint;
 mod ledger;
 mod rejects;
@@ -22,17 +23,18 @@ use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 pub use error::ImportError;
-pub use report::{ImportReport, Progress, Sample};
+pub use report::{Decoded, ImportReport, Progress, Sample};
 
 use calamine::Reader as _;
 use registry_schema::field::{Attribute, Field};
 use registry_schema::kind::Kind;
+use registry_schema::mapping::{LegacyText, Mapping, MappingError};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
 use csv_source::{CsvFormat, CsvSource};
-use mapping::Mapping;
-use plan::Plan;
+use decoding::Decoding;
+use plan::FilePlan;
 use rejects::Rejects;
 use row::{Row, RowSource};
 use walk::Walk;
@@ -71,7 +73,7 @@ pub fn import(
     request: &ImportRequest<'_>,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<ImportReport, ImportError> {
-    let mapping = request.mapping.as_deref().map(Mapping::load).transpose()?;
+    let mapping = request.mapping.as_deref().map(mapping::load).transpose()?;
     let mapping = mapping.as_ref();
     if let (Some(kind), Some(mapping)) = (request.kind, mapping)
         && kind != mapping.kind
@@ -100,12 +102,12 @@ pub fn import(
         delimiter: mapping.map(|mapping| mapping.delimiter),
         encoding: mapping.map_or(encoding_rs::UTF_8, |mapping| mapping.encoding),
     };
-    let mut source = CsvSource::open(&request.path, file, format).map_err(unreadable)?;
+    let open = |file| CsvSource::open(&request.path, file, format).map_err(unreadable);
+    let mut source = open(file.try_clone().map_err(unreadable)?)?;
+    let decoding = run.decoding(&mut source)?.ok_or_else(|| columns_error(&request.path, NO_HEADINGS.into()))?;
+    source = open(file)?;
     let delimiter = source.delimiter();
-    match run.plan(&mut source)? {
-        Some(planned) => run.walk(&mut source, planned, delimiter, &[]),
-        None => Err(columns_error(&request.path, NO_HEADINGS.into())),
-    }
+    run.walk(&mut source, decoding, delimiter, &[])
 }
 
 const NO_HEADINGS: &str = "the first rows have no headings of the Ministry's layouts or of fields, or no rows at all; give \
@@ -121,7 +123,7 @@ struct Run<'a> {
 }
 
 /// A plan, the last row that was read for it, and whether that row is an entry and not the headings.
-type Planned = (Plan, Row, bool);
+type Planned = (FilePlan, Row, bool);
 
 impl Run<'_> {
     /// Imports the first sheet whose headings are known.
@@ -132,12 +134,14 @@ impl Run<'_> {
         let mut refused = None;
         for sheet in &sheets {
             let Some(mut rows) = workbook::SheetRows::open(path, &mut workbook, sheet)? else { continue };
-            match self.plan(&mut rows) {
+            match self.decoding(&mut rows) {
                 Ok(None) => {}
-                Ok(Some(planned)) => {
+                Ok(Some(decoding)) => {
+                    drop(rows);
+                    let Some(mut rows) = workbook::SheetRows::open(path, &mut workbook, sheet)? else { continue };
                     let others: Vec<_> = sheets.iter().filter(|other| *other != sheet).cloned().collect();
                     let delimiter = self.mapping.map_or(b',', |mapping| mapping.delimiter);
-                    return self.walk(&mut rows, planned, delimiter, &others);
+                    return self.walk(&mut rows, decoding, delimiter, &others);
                 }
                 Err(error @ ImportError::Columns { .. }) => refused = refused.or(Some(error)),
                 Err(error) => return Err(error),
@@ -148,7 +152,7 @@ impl Run<'_> {
 
     /// Reads rows until one of them tells the columns; `None` when none does.
     fn plan(&self, source: &mut dyn RowSource) -> Result<Option<Planned>, ImportError> {
-        let refuse = |message| columns_error(&self.request.path, message);
+        let refuse = |error: MappingError| columns_error(&self.request.path, error.to_string());
         let mut row = Row::default();
         let mut message = None;
         for _ in 0..HEADING_ROWS_MAX {
@@ -156,12 +160,12 @@ impl Run<'_> {
                 break;
             }
             let Some(mapping) = self.mapping else {
-                match Plan::from_headings(self.request.kind, &row).map_err(refuse)? {
+                match FilePlan::from_headings(self.request.kind, &row).map_err(refuse)? {
                     Some(plan) => return Ok(Some((plan, row, false))),
                     None => continue,
                 }
             };
-            match Plan::from_mapping(mapping, &row) {
+            match FilePlan::from_mapping(mapping, &row) {
                 Ok(plan) => {
                     let is_entry = !mapping.has_header && !plan.is_reject_file;
                     return Ok(Some((plan, row, is_entry)));
@@ -174,21 +178,43 @@ impl Run<'_> {
         message.map_or(Ok(None), |message| Err(refuse(message)))
     }
 
+    /// The first pass over a file: what its text was written in; `None` when no row tells the columns.
+    fn decoding(&self, source: &mut dyn RowSource) -> Result<Option<Decoding>, ImportError> {
+        let Some((plan, row, is_entry)) = self.plan(source)? else { return Ok(None) };
+        // A reject file was decoded when it was written, and is mended in Unicode.
+        let is_settled = plan.is_reject_file || self.is_finished()?;
+        Ok(Some(match self.mapping.map_or(LegacyText::Auto, |mapping| mapping.legacy_text) {
+            _ if is_settled => Decoding::default(),
+            LegacyText::Keep => Decoding::default(),
+            LegacyText::Decode(legacy) => Decoding::always(&plan, legacy),
+            LegacyText::Auto => Decoding::vote(&plan, source, row, is_entry)?,
+        }))
+    }
+
+    /// Whether every row of the file is an entry already.
+    fn is_finished(&self) -> Result<bool, ImportError> {
+        let known = ledger::load(self.connection, &part_sha256(&self.sha256, self.request.split))?;
+        Ok(!self.request.dry_run && known.is_some_and(|known| known.is_finished && known.rows_rejected == 0))
+    }
+
+    /// The second pass.
     fn walk(
         &mut self,
         source: &mut dyn RowSource,
-        (mut plan, row, is_entry): Planned,
+        decoding: Decoding,
         delimiter: u8,
         other_sheets: &[String],
     ) -> Result<ImportReport, ImportError> {
         let request = self.request;
+        let planned = self.plan(source)?.ok_or_else(|| columns_error(&request.path, NO_HEADINGS.into()))?;
+        let (mut plan, row, is_entry) = planned;
         if let Some(authority) = &request.authority {
             plan.set_default(Field::entry(Attribute::Authority), authority);
         }
         let path = request.rejects.clone().unwrap_or_else(|| default_rejects(&request.path));
         let rejects = Rejects::new(path, &plan.headings, delimiter);
-        let mut report = ImportReport::new(request.path.clone(), plan.kind, request.dry_run);
-        report.ignored_columns.clone_from(&plan.ignored);
+        let mut report = ImportReport::new(request.path.clone(), plan.kind(), request.dry_run);
+        report.ignored_columns = plan.ignored().to_vec();
         if !other_sheets.is_empty() {
             report.warnings.push(format!("only one sheet was read; not read: {}", other_sheets.join(", ")));
         }
@@ -199,6 +225,7 @@ impl Run<'_> {
         let mut walk = Walk::new(&plan, self.sha256, rejects, report, &mut *self.progress);
         walk.split = request.split;
         walk.import = import.map(|import| import.id);
+        walk.decoding = decoding;
         let reject_file = walk.rejects.path().to_owned();
         let mut report = walk.run(self.connection, source, row, is_entry)?;
         if let Some(import) = import {
@@ -210,11 +237,16 @@ impl Run<'_> {
     }
 
     /// Where this import stands: new, to be resumed, to be tried again for its rejected rows, or finished.
-    fn begin(&self, plan: &Plan, rejects: &Rejects, report: &mut ImportReport) -> Result<ledger::Import, ImportError> {
+    fn begin(
+        &self,
+        plan: &FilePlan,
+        rejects: &Rejects,
+        report: &mut ImportReport,
+    ) -> Result<ledger::Import, ImportError> {
         let sha256 = part_sha256(&self.sha256, self.request.split);
         let known = ledger::load(self.connection, &sha256)?;
-        if let Some(known) = known.filter(|known| known.kind != plan.kind && known.rows_imported > 0) {
-            let message = format!("it was imported as {} before, and cannot be {} as well", known.kind, plan.kind);
+        if let Some(known) = known.filter(|known| known.kind != plan.kind() && known.rows_imported > 0) {
+            let message = format!("it was imported as {} before, and cannot be {} as well", known.kind, plan.kind());
             return Err(columns_error(&self.request.path, message));
         }
         match known {
@@ -223,7 +255,7 @@ impl Run<'_> {
                 report.other_parts = report.rows - report.absorbed;
                 return Ok(known);
             }
-            Some(known) if !known.is_finished && known.kind == plan.kind => {
+            Some(known) if !known.is_finished && known.kind == plan.kind() => {
                 report.resumed_at = known.rows_done;
                 return Ok(known);
             }
@@ -234,11 +266,11 @@ impl Run<'_> {
         }
         if let Some(known) = known {
             // Some rows were rejected: the mapping, the options or the rules may have been mended since.
-            ledger::restart(self.connection, known.id, plan.kind)?;
+            ledger::restart(self.connection, known.id, plan.kind())?;
             return Ok(ledger::Import { rows_done: 0, rows_rejected: 0, is_finished: false, ..known });
         }
         let name = self.request.path.file_name().unwrap_or(self.request.path.as_os_str()).to_string_lossy();
-        ledger::begin(self.connection, &sha256, &name, plan.kind, &(self.request.now)())
+        ledger::begin(self.connection, &sha256, &name, plan.kind(), &(self.request.now)())
     }
 }
 

@@ -1,8 +1,9 @@
 //! The reject file: rows that could not become entries, as delivered, with the reasons; mended, it is imported again.
 //!
 //! It is CSV in UTF-8 with a byte order mark, so that a spreadsheet shows it as it is and an import reads it whatever
-//! encoding the mapping names. Cells that a spreadsheet would run as a formula have an apostrophe in front, which the
-//! import of a reject file takes away again.
+//! encoding the mapping names. Text in letters from before Unicode stands in it decoded, and is not decoded again. Cells
+//! that a spreadsheet would run as a formula have an apostrophe in front, which the import of a reject file takes away
+//! again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};

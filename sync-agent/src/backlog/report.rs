@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use registry_schema::kind::Kind;
+use registry_schema::text::legacy::Legacy;
 use serde::Serialize;
 
 /// The most rejected rows that a report shows; the reject file has all of them.
@@ -31,12 +32,25 @@ pub struct ImportReport {
     pub reject_file: Option<PathBuf>,
     /// Columns that were not read, because no field has their heading.
     pub ignored_columns: Vec<String>,
+    /// Rows of this run that were written in letters from before Unicode.
+    pub decoded: Vec<Decoded>,
     /// What the operator should look at.
     pub warnings: Vec<String>,
     /// The first rejected rows and their reasons.
     pub samples: Vec<Sample>,
     /// Whether nothing was written.
     pub dry_run: bool,
+}
+
+/// Rows that were written in one form and decoded from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Decoded {
+    /// The form.
+    pub legacy: Legacy,
+    /// How many rows.
+    pub rows: u64,
+    /// Of how many books; zero where the file was looked at as a whole.
+    pub books: u64,
 }
 
 /// One rejected row; its content stays in the reject file.
@@ -77,10 +91,23 @@ impl ImportReport {
             resumed_at: 0,
             reject_file: None,
             ignored_columns: Vec::new(),
+            decoded: Vec::new(),
             warnings: Vec::new(),
             samples: Vec::new(),
             dry_run,
         }
+    }
+
+    /// Takes in what was decoded, for programs and in words.
+    pub(super) fn note_decoded(&mut self, decoded: Vec<Decoded>) {
+        let plural = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        for Decoded { legacy, rows, books } in &decoded {
+            let of = if *books == 0 { String::new() } else { format!(" of {}", plural(*books, "book")) };
+            let was = if *rows == 1 { "was" } else { "were" };
+            let name = legacy.name().to_uppercase();
+            self.warnings.push(format!("{}{of} {was} written in {name} and decoded", plural(*rows, "row")));
+        }
+        self.decoded = decoded;
     }
 
     /// How far the run has come.

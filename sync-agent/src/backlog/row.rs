@@ -60,6 +60,13 @@ impl Row {
         self.ends.push(self.text.len());
     }
 
+    /// Writes other text into the cells.
+    pub(super) fn replace(&mut self, cells: &[String]) {
+        self.text.clear();
+        self.ends.clear();
+        cells.iter().for_each(|cell| self.push(cell));
+    }
+
     /// Notes a flaw unless one was found before.
     pub(super) fn note(&mut self, flaw: Flaw) {
         self.flaw.get_or_insert(flaw);

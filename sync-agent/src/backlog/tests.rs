@@ -1,6 +1,8 @@
 //! Whole imports into a store of the reference schema.
 #![allow(clippy::unwrap_used)]
 
+mod decoding;
+
 use std::panic::AssertUnwindSafe;
 
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};

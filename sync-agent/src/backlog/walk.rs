@@ -6,10 +6,11 @@ use registry_schema::record::Record;
 use registry_schema::violation::Violation;
 use rusqlite::Connection;
 
+use super::decoding::Decoding;
 use super::error::ImportError;
 use super::fingerprint::Occurrences;
 use super::ledger::{self, Batch, Entry, Ledger};
-use super::plan::Plan;
+use super::plan::FilePlan;
 use super::rejects::{REASONS_JOINT, Rejects};
 use super::report::{ImportReport, Progress, SAMPLES_MAX, Sample};
 use super::row::{Flaw, Row, RowSource};
@@ -22,12 +23,13 @@ const UNDECODABLE_SHARE: u64 = 10;
 
 /// One pass over a file: every row of this part is imported, absorbed or rejected, in order.
 pub(super) struct Walk<'a> {
-    pub(super) plan: &'a Plan,
+    pub(super) plan: &'a FilePlan,
     pub(super) file_sha256: [u8; 32],
     /// Part and number of parts.
     pub(super) split: Option<(u32, u32)>,
     /// The import to move forward; `None` for a dry run.
     pub(super) import: Option<i64>,
+    pub(super) decoding: Decoding,
     pub(super) rejects: Rejects,
     pub(super) report: ImportReport,
     pub(super) progress: &'a mut dyn FnMut(&Progress),
@@ -38,14 +40,15 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// A pass that has read nothing yet; `report.resumed_at` rows are settled.
     pub(super) fn new(
-        plan: &'a Plan,
+        plan: &'a FilePlan,
         file_sha256: [u8; 32],
         rejects: Rejects,
         report: ImportReport,
         progress: &'a mut dyn FnMut(&Progress),
     ) -> Self {
         let occurrences = Occurrences::default();
-        Self { plan, file_sha256, split: None, import: None, rejects, report, progress, occurrences, undecodable: None }
+        let (split, import, decoding) = (None, None, Decoding::default());
+        Self { plan, file_sha256, split, import, decoding, rejects, report, progress, occurrences, undecodable: None }
     }
 
     /// Walks from `row`, when it is already read, to the end of the file.
@@ -56,26 +59,26 @@ impl<'a> Walk<'a> {
         mut row: Row,
         mut is_read: bool,
     ) -> Result<ImportReport, ImportError> {
-        let ledger = Ledger::new(self.plan.kind);
+        let ledger = Ledger::new(self.plan.kind());
         let mut batch = Batch::default();
-        let mut scratch = String::new();
         loop {
             if !is_read && !source.next_row(&mut row)? {
                 break;
             }
             is_read = false;
             self.plan.check_width(&mut row, source.leaves_out_blanks());
-            self.take(&mut row, &mut batch, &mut scratch)?;
+            self.take(&mut row, &mut batch)?;
             if batch.is_full() {
                 self.settle(connection, &ledger, &mut batch)?;
             }
         }
         self.settle(connection, &ledger, &mut batch)?;
         self.warn();
+        self.report.note_decoded(self.decoding.counted());
         Ok(self.report)
     }
 
-    fn take(&mut self, row: &mut Row, batch: &mut Batch, scratch: &mut String) -> Result<(), ImportError> {
+    fn take(&mut self, row: &mut Row, batch: &mut Batch) -> Result<(), ImportError> {
         let index = batch.rows_done;
         if index >= ROWS_MAX {
             return Err(ImportError::TooLarge { path: self.report.file.clone(), max: ROWS_MAX, unit: "rows" });
@@ -83,12 +86,13 @@ impl<'a> Walk<'a> {
         batch.rows_done += 1;
         let is_settled = index < self.report.resumed_at;
         let is_other = self.split.is_some_and(|(part, of)| index % u64::from(of) != u64::from(part % of));
+        self.decoding.decode(row, !is_settled && !is_other);
         if is_settled || is_other {
             self.report.other_parts += u64::from(is_other && !is_settled);
-            self.pass(row, scratch);
+            self.pass(row);
             return if batch.rows_done == self.report.resumed_at { self.rejects.resume(row.line) } else { Ok(()) };
         }
-        match judge(self.plan, row, scratch) {
+        match judge(self.plan, row) {
             Ok(draft) => {
                 let fingerprint = self.occurrences.fingerprint(&draft);
                 let record_id = RecordId::imported(&self.file_sha256, index);
@@ -104,9 +108,9 @@ impl<'a> Walk<'a> {
     }
 
     /// Counts a row that is not imported in this run, so that equal rows behind it get their right number.
-    fn pass(&mut self, row: &Row, scratch: &mut String) {
+    fn pass(&mut self, row: &Row) {
         if row.flaw.is_none() {
-            let (draft, violations) = self.plan.draft(row, scratch);
+            let (draft, violations) = self.plan.draft(row);
             if violations.is_empty() {
                 self.occurrences.fingerprint(&draft);
             }
@@ -162,11 +166,11 @@ impl<'a> Walk<'a> {
 }
 
 /// The draft of a valid row, or the reasons in English and Vietnamese.
-fn judge(plan: &Plan, row: &Row, scratch: &mut String) -> Result<Draft, [String; 2]> {
+fn judge(plan: &FilePlan, row: &Row) -> Result<Draft, [String; 2]> {
     if let Some(flaw) = row.flaw {
         return Err([flaw.english(), flaw.vietnamese()]);
     }
-    let (draft, mut violations) = plan.draft(row, scratch);
+    let (draft, mut violations) = plan.draft(row);
     if let Err(found) = Record::validate(&draft) {
         let is_new = |violation: &Violation| violations.iter().all(|known| known.field != violation.field);
         let found: Vec<_> = found.into_iter().filter(is_new).collect();

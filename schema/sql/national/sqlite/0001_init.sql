@@ -84,6 +84,11 @@ CREATE TABLE block (
     PRIMARY KEY (block, origin, record_id, role)
 ) STRICT, WITHOUT ROWID;
 
+-- Blocks in which too many stand, so that nobody is compared there: fillers, and days on which a whole village died.
+CREATE TABLE void_block (
+    block INTEGER PRIMARY KEY
+) STRICT;
+
 -- Participants that are like others: their cluster and their national person. Who is not here stands alone.
 CREATE TABLE member (
     origin    INTEGER NOT NULL,
