@@ -28,6 +28,10 @@ struct Arguments {
     /// Where the report goes
     #[arg(long, default_value = "target/bench/judge.json")]
     out: PathBuf,
+    /// Keeps the judged store here, for `central-hub evaluate`; the truth is that of `fixtures generate` with seed 1, as
+    /// many people and 10 provinces
+    #[arg(long)]
+    keep: Option<PathBuf>,
 }
 
 /// What was measured, in records a second unless the name says otherwise.
@@ -58,7 +62,8 @@ async fn main() -> anyhow::Result<()> {
     report.bound_insert_rps = load::bound(&folder.path().join("bound.db"), &states)?;
     let frames = load::frames(&states)?;
     drop(states);
-    measure(&folder.path().join("national.db"), frames, &mut report).await?;
+    let store = arguments.keep.clone().unwrap_or_else(|| folder.path().join("national.db"));
+    measure(&store, frames, &mut report).await?;
     print(&report, &arguments.out)
 }
 

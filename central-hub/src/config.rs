@@ -1,10 +1,12 @@
 //! What an operator decides about the daemon: a TOML file, overridden by the environment, overridden by flags.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
+use hub_rules::policy::{Policy, Setting};
 use serde::{Deserialize, Serialize};
 
 /// How log lines look.
@@ -20,7 +22,7 @@ pub enum LogFormat {
 
 /// One source of settings: the file, or the flags with the environment behind them.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Layer {
     /// Where provincial agents connect [default: 127.0.0.1:7400]
     #[arg(long, env = "HOTICH_LISTEN", value_name = "ADDRESS:PORT")]
@@ -46,6 +48,10 @@ pub struct Layer {
     #[arg(long, env = "HOTICH_LOG_FORMAT", value_enum, value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_format: Option<LogFormat>,
+    /// What becomes of the findings of single rules; only in the file, for it must outlive a command line
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules: BTreeMap<String, Setting>,
 }
 
 /// Settings that are complete and within their bounds.
@@ -59,7 +65,14 @@ pub struct Config {
     pub log: String,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// What becomes of findings.
+    pub policy: Policy,
 }
+
+/// The configuration is wrong; the message names the place and the remedy.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+pub struct ConfigError(anyhow::Error);
 
 /// What one province may send.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +105,11 @@ impl Config {
     ///
     /// # Errors
     /// The file cannot be read or has a mistake (with line and caret), or a setting is out of its bounds.
-    pub fn load(file: Option<&Path>, flags: Layer) -> anyhow::Result<Self> {
+    pub fn load(file: Option<&Path>, flags: Layer) -> Result<Self, ConfigError> {
+        Self::read(file, flags).map_err(ConfigError)
+    }
+
+    fn read(file: Option<&Path>, flags: Layer) -> anyhow::Result<Self> {
         let file = file.map(read).transpose()?.unwrap_or_default();
         let quota = Quota::default();
         let config = Self {
@@ -110,6 +127,7 @@ impl Config {
             },
             log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
+            policy: Policy::parse(&file.rules).context("the table [rules]")?,
         };
         config.check()?;
         Ok(config)
@@ -151,7 +169,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let found = match Config::load(Some(&path), Layer::default()) {
             Ok(config) => config.listen.to_string(),
-            Err(error) => format!("{error:#}"),
+            Err(error) => error.to_string(),
         };
         assert!(found.contains(expected), "{found}");
     }
@@ -162,5 +180,9 @@ mod tests {
         check("listn = \"127.0.0.1:9\"", "unknown field `listn`");
         check("listen = \"0.0.0.0:7400\"", "without TLS the hub listens on this machine only");
         check("bytes_per_second = 1", "at least 65536");
+        check("[rules]\nsecond_dead = { treatment = \"ask\" }", "the table [rules]: there is no rule `second_dead`");
+        check("[rules]\nsecond_death = { treatment = \"automatic\" }", "rule `second_death` can only ask");
+        check("[rules]\nsecond_death = { treatment = \"maybe\" }", "unknown variant `maybe`");
+        check("[rules.marriage_overlap]\nseverity = \"error\"\ntreatment = \"ask\"", "127.0.0.1:7400");
     }
 }

@@ -28,7 +28,7 @@ impl StoreUrl {
     ///
     /// # Errors
     /// The store is absent, of another program or a newer release, or cannot be read.
-    pub fn open(&self, create: bool) -> Result<Sqlite, StoreError> {
+    pub async fn open(&self, create: bool) -> Result<Sqlite, StoreError> {
         match self {
             Self::Sqlite(path) if create => Sqlite::open(path),
             Self::Sqlite(path) => Sqlite::open_existing(path),

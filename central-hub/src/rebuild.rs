@@ -1,7 +1,9 @@
 //! Rebuild: the registry once more, from the journal alone.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use hub_rules::policy::{Policy, ruling};
 use hub_store::model::{DigestView, JournalId, Queue};
 use hub_store::sqlite::Sqlite;
 use hub_store::{NationalStore, Registry as _, StoreError};
@@ -30,13 +32,14 @@ pub struct RebuildReport {
     pub states: u64,
 }
 
-/// Makes the registry anew in a scratch file and compares it with the one that stands. The hub may go on meanwhile:
+/// Makes the registry anew under a policy in a scratch file and compares it with the one that stands. The hub may go on meanwhile:
 /// the comparison speaks of the journal up to where it was judged at the start.
 ///
 /// # Errors
 /// The store or the scratch folder cannot be used.
 pub async fn verify<S: NationalStore>(
     store: &S,
+    policy: &Arc<Policy>,
     scratch: &Path,
     mut progress: impl FnMut(u64),
 ) -> Result<RebuildReport, StoreError> {
@@ -51,7 +54,7 @@ pub async fn verify<S: NationalStore>(
             let mut entries = store.next(queue, after, REBUILD_BATCH_BYTES).await?;
             entries.retain(|entry| entry.id <= end);
             let Some(last) = entries.last().map(|entry| entry.id) else { break };
-            states += judge(&anew, queue, &entries).await?.states;
+            states += judge(&anew, policy, queue, &entries).await?.states;
             journal_entries += entries.len() as u64;
             after = last;
             progress(journal_entries);
@@ -74,14 +77,19 @@ fn compare(stands: &DigestView, anew: &DigestView, journal_entries: u64, states:
     }
 }
 
-/// Forgets the registry that stands and judges the journal from its first entry. Interrupted, it goes on when the hub
+/// Forgets the registry that stands and judges the journal from its first entry under a policy. Interrupted, it goes on when the hub
 /// is started again.
 ///
 /// # Errors
 /// The store cannot be used.
-pub async fn apply<S: NationalStore>(store: S, mut progress: impl FnMut(u64)) -> Result<(), StoreError> {
+pub async fn apply<S: NationalStore>(
+    store: S,
+    policy: Policy,
+    mut progress: impl FnMut(u64),
+) -> Result<(), StoreError> {
     store.reset().await?;
-    let mut reconciler = Reconciler::new(store).await?;
+    store.judge_under(ruling(&policy)).await?;
+    let mut reconciler = Reconciler::new(store).await?.under(policy);
     let mut entries = 0;
     while let Some(step) = reconciler.step().await? {
         entries += step.entries as u64;

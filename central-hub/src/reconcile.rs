@@ -1,8 +1,10 @@
 //! The reconciler: takes the journal in order, gathers a context, lets the rules decide, and commits the plan.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hub_rules::plan::Tally;
+use hub_rules::policy::Policy;
 use hub_rules::{Batch, Context, decide, missing};
 use hub_store::model::{Applied, JournalBody, JournalEntry, Queue, Watermark};
 use hub_store::{NationalStore, StoreError};
@@ -26,7 +28,10 @@ const RETRY_MS: u64 = 1_000;
 /// Judges the journal as it grows.
 pub struct Reconciler<S> {
     store: S,
+    policy: Arc<Policy>,
     judged: Watermark,
+    /// In which term `judged` was read.
+    term: Option<u64>,
 }
 
 /// What one step did.
@@ -39,24 +44,34 @@ pub struct Progress {
 }
 
 impl<S: NationalStore> Reconciler<S> {
-    /// A reconciler that goes on where the store's watermark is.
+    /// A reconciler that goes on where the store's watermark is, under the default policy.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn new(store: S) -> Result<Self, StoreError> {
         let judged = store.digests().await?.watermark;
-        Ok(Self { store, judged })
+        Ok(Self { store, policy: Arc::default(), judged, term: None })
     }
 
-    /// Judges the next batch: live entries first, else backlog. `None` when the journal is judged to its end.
+    /// The same reconciler under another policy.
+    #[must_use]
+    pub fn under(self, policy: Policy) -> Self {
+        Self { policy: Arc::new(policy), ..self }
+    }
+
+    /// Judges the next batch: live entries first, else backlog. `None` when the journal is judged to its end, and while
+    /// another hub judges.
     ///
     /// # Errors
     /// The store cannot be read or written; nothing was judged then.
     pub async fn step(&mut self) -> Result<Option<Progress>, StoreError> {
+        if !self.leads().await? {
+            return Ok(None);
+        }
         for (queue, bytes) in [(Queue::Live, LIVE_BATCH_BYTES), (Queue::Backlog, BACKLOG_BATCH_BYTES)] {
             let entries = self.store.next(queue, self.judged.of(queue), bytes).await?;
             if let Some(last) = entries.last().map(|entry| entry.id) {
-                let tally = judge(&self.store, queue, &entries).await?;
+                let tally = judge(&self.store, &self.policy, queue, &entries).await?;
                 match queue {
                     Queue::Live => self.judged.live = last,
                     Queue::Backlog => self.judged.backlog = last,
@@ -65,6 +80,17 @@ impl<S: NationalStore> Reconciler<S> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether this hub judges. One that takes over goes on where the other one was.
+    async fn leads(&mut self) -> Result<bool, StoreError> {
+        let term = self.store.lead().await?;
+        if term.is_some() && term != self.term {
+            self.judged = self.store.digests().await?.watermark;
+            tracing::info!(term, "this hub judges");
+        }
+        self.term = term;
+        Ok(term.is_some())
     }
 
     /// Judges until told to stop. `journaled` wakes it, `applied` hears of every commit.
@@ -106,24 +132,36 @@ impl<S: NationalStore> Reconciler<S> {
     }
 }
 
-/// Loads, decides and commits one batch of journal entries.
+/// Loads, decides and commits one batch of journal entries under a policy.
 ///
 /// # Errors
 /// The store cannot be read or written; nothing was changed then.
-pub async fn judge<S: NationalStore>(store: &S, queue: Queue, entries: &[JournalEntry]) -> Result<Tally, StoreError> {
+pub async fn judge<S: NationalStore>(
+    store: &S,
+    policy: &Arc<Policy>,
+    queue: Queue,
+    entries: &[JournalEntry],
+) -> Result<Tally, StoreError> {
     let (batch, applied) = gather_batch(queue, entries);
-    let mut context = Context::default();
-    loop {
-        let request = missing(&context, &batch);
-        if request.is_empty() {
-            break;
-        }
-        context = store.load(request, context).await?;
-    }
+    let context = gather(store, &batch, Context::under(Arc::clone(policy))).await?;
     let plan = decide(&context, &batch);
     let tally = plan.tally;
     store.commit(plan, applied).await?;
     Ok(tally)
+}
+
+/// Loads what a batch reaches, on top of what the context holds already.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn gather<S: NationalStore>(store: &S, batch: &Batch, mut context: Context) -> Result<Context, StoreError> {
+    loop {
+        let request = missing(&context, batch);
+        if request.is_empty() {
+            return Ok(context);
+        }
+        context = store.load(request, context).await?;
+    }
 }
 
 fn gather_batch(queue: Queue, entries: &[JournalEntry]) -> (Batch, Applied) {

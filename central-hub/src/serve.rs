@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hub_rules::policy::Policy;
 use hub_store::NationalStore;
 use registry_proto::MESSAGE_BYTES_MAX;
 use registry_proto::v1::sync_service_server::SyncServiceServer;
@@ -16,6 +17,7 @@ use crate::config::Quota;
 use crate::identity::Roll;
 use crate::ingest::{Hub, Ingest, JournalWriter};
 use crate::reconcile::Reconciler;
+use crate::ruling;
 
 /// Time between two HTTP/2 pings on an idle connection, in seconds.
 const KEEPALIVE_SECONDS: u64 = 10;
@@ -29,16 +31,18 @@ const DRAIN_SECONDS: u64 = 3;
 /// Serves until told to stop. The reconciler finishes its batch; what was not judged waits in the journal.
 ///
 /// # Errors
-/// The store cannot be read, or the listener fails.
+/// The registry was judged under another ruling, the store cannot be read, or the listener fails.
 pub async fn serve<S: NationalStore + Clone + 'static>(
     store: S,
     listener: TcpListener,
     quota: Quota,
+    policy: Policy,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let (journaled_tx, journaled) = watch::channel(0);
     let (applied_tx, applied) = watch::channel(0);
-    let reconciler = Reconciler::new(store.clone()).await?;
+    ruling::settle(&store, &policy).await?;
+    let reconciler = Reconciler::new(store.clone()).await?.under(policy);
     let judging = tokio::spawn(reconciler.run(journaled, applied_tx, stop.clone()));
     let journal = JournalWriter::start(store.clone(), journaled_tx);
     let hub = Arc::new(Hub::new(store, Roll::default(), journal, applied, quota, stop.clone()));

@@ -87,8 +87,11 @@ fn kill_nine_of_hub_and_agent_in_the_middle_loses_and_doubles_nothing() {
     for row in 0..ROWS {
         let (day, month, year) = (1 + row % 28, 1 + row / 28 % 12, 1920 + row % 60);
         csv.push_str(&format!(
-            "{row},05.03.1999,01.00001,Lê Văn {},{day:02}.{month:02}.{year},01.03.1999\n",
-            name(row)
+            "{row},05.03.1999,01.00001,Lê Văn {},{day:02}.{month:02}.{year},{:02}.{:02}.{}\n",
+            name(row),
+            1 + row / 7 % 28,
+            1 + row / 196 % 12,
+            1960 + row / 2352
         ));
     }
     std::fs::write(&file, csv).expect("a file");

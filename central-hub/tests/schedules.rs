@@ -2,6 +2,7 @@
 //! frames are cut, and which lane an entry takes must not matter.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use central_hub::arrivals::arrivals;
 use central_hub::rebuild;
@@ -138,7 +139,7 @@ async fn check(store: &Sqlite, expected: &Memory, scratch: &std::path::Path) {
     let rows = store.findings(FindingFilter::default()).await.expect("findings");
     let found: Vec<_> = rows.into_iter().map(|row| row.finding).collect();
     assert_eq!(found, expected.findings.values().cloned().collect::<Vec<_>>());
-    let report = rebuild::verify(store, scratch, |_| {}).await.expect("rebuilds");
+    let report = rebuild::verify(store, &Arc::default(), scratch, |_| {}).await.expect("rebuilds");
     assert!(report.equal, "rebuild differs in {:?}", report.differing);
     let entries = store.next(Queue::Backlog, JournalId::default(), 1).await.expect("reads");
     assert!(entries.iter().all(|entry| arrivals(entry).is_ok()));

@@ -4,6 +4,7 @@ use central_hub::config::Quota;
 use central_hub::identity::Token;
 use central_hub::operator::provinces;
 use central_hub::serve;
+use hub_rules::policy::Policy;
 use hub_store::sqlite::Sqlite;
 use registry_proto::frame::{Change, FrameSealer, SealedChange, checksum};
 use registry_proto::position::Cursor;
@@ -48,7 +49,7 @@ impl Hub {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
-        tokio::spawn(serve::serve(store.clone(), listener, Quota::default(), stop.clone()));
+        tokio::spawn(serve::serve(store.clone(), listener, Quota::default(), Policy::default(), stop.clone()));
         Self { _folder: folder, store, address, stop }
     }
 

@@ -1,6 +1,7 @@
 //! What the judgement may look at: gathered by keys before it starts, so that it never waits.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use registry_schema::digest::Hash256;
 use registry_schema::ids::RecordKey;
@@ -8,6 +9,7 @@ use registry_schema::ids::RecordKey;
 use crate::arrival::{Rank, State};
 use crate::finding::Finding;
 use crate::node::{Membership, Node};
+use crate::policy::Policy;
 use crate::reading::Reading;
 use crate::verdict::Verdict;
 
@@ -20,6 +22,10 @@ pub struct Request {
     pub histories: BTreeSet<RecordKey>,
     /// Block keys: who stands in the block.
     pub blocks: BTreeSet<i64>,
+    /// The most participants of one block to answer with, the least first: more say nothing new.
+    pub nodes_per_block_max: usize,
+    /// Whether to say which blocks are void, because too many stand in them: all of them.
+    pub voids: bool,
     /// Clusters: who belongs to them.
     pub clusters: BTreeSet<i64>,
     /// Scopes: what was found in them.
@@ -30,7 +36,8 @@ impl Request {
     /// Whether nothing is missing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.blocks.is_empty() && self.clusters.is_empty() && self.scopes.is_empty()
+        let Self { records, histories: _, blocks, nodes_per_block_max: _, voids, clusters, scopes } = self;
+        records.is_empty() && blocks.is_empty() && !voids && clusters.is_empty() && scopes.is_empty()
     }
 }
 
@@ -46,21 +53,36 @@ pub struct Stored {
 /// What was loaded. A key that was asked for and is not there is known to be absent.
 #[derive(Debug, Default)]
 pub struct Context {
+    policy: Arc<Policy>,
     pub(crate) asked: Request,
     pub(crate) entries: BTreeMap<RecordKey, Stored>,
     pub(crate) memberships: BTreeMap<Node, Membership>,
     pub(crate) verdicts: BTreeMap<Hash256, Verdict>,
     pub(crate) blocks: BTreeMap<i64, BTreeSet<Node>>,
+    pub(crate) voids: BTreeSet<i64>,
     pub(crate) clusters: BTreeMap<i64, BTreeSet<Node>>,
     pub(crate) findings: BTreeMap<i64, Vec<Finding>>,
 }
 
 impl Context {
+    /// An empty context under a policy; [`Context::default`] is one under the default policy.
+    #[must_use]
+    pub fn under(policy: Arc<Policy>) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
+    /// What becomes of the findings.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Notes that a request was answered, whatever was found.
     pub fn answered(&mut self, request: Request) {
         self.asked.records.extend(request.records);
         self.asked.histories.extend(request.histories);
         self.asked.blocks.extend(request.blocks);
+        self.asked.voids |= request.voids;
         self.asked.clusters.extend(request.clusters);
         self.asked.scopes.extend(request.scopes);
     }
@@ -93,6 +115,11 @@ impl Context {
         self.blocks.entry(block).or_default().insert(node);
     }
 
+    /// A block in which too many stand.
+    pub fn add_void(&mut self, block: i64) {
+        self.voids.insert(block);
+    }
+
     /// A verdict about a record that was asked for.
     pub fn add_verdict(&mut self, verdict: Verdict) {
         self.verdicts.insert(verdict.id(), verdict);
@@ -110,6 +137,7 @@ impl Context {
         });
         wanted.histories.retain(|key| !self.asked.histories.contains(key));
         wanted.blocks.retain(|block| !self.asked.blocks.contains(block));
+        wanted.voids &= !self.asked.voids;
         wanted.clusters.retain(|cluster| !self.asked.clusters.contains(cluster));
         wanted.scopes.retain(|scope| !self.asked.scopes.contains(scope));
         wanted

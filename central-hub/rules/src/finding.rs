@@ -113,6 +113,8 @@ rules! {
         / "Một sự kiện được đăng ký hai lần";
     ReRegistration "re_registration" "A lawful re-registration replaces an older entry"
         / "Bản ghi đăng ký lại thay cho bản ghi cũ";
+    ExtractAsEntry "extract_as_entry" "An extract of an entry was imported as an entry of its own"
+        / "Trích lục được nhập như một bản ghi riêng";
     DeathBeforeBirth "death_before_birth" "A death is dated before the birth of the person"
         / "Ngày chết trước ngày sinh của cùng một người";
     SecondDeath "second_death" "One person has two deaths on different dates"
@@ -125,6 +127,8 @@ rules! {
         / "Bản ghi chú việc hộ tịch ở nước ngoài trùng với sự kiện đã đăng ký trong nước";
     OneNumberTwoPeople "one_number_two_people" "Two people bear one personal number"
         / "Hai người khác nhau mang cùng một số định danh cá nhân";
+    TwoNumbersOnePerson "two_numbers_one_person" "One person bears two personal numbers"
+        / "Một người mang hai số định danh cá nhân";
     NumberContradiction "number_contradiction" "A personal number denies the sex or the year of birth"
         / "Số định danh cá nhân không khớp giới tính hoặc năm sinh";
     HusbandUnderAge "husband_under_age" "The husband was under age when the marriage was registered"
@@ -135,6 +139,10 @@ rules! {
         / "Tuổi của cha hoặc mẹ khi sinh con không hợp lý";
     AgeAtDeath "age_at_death" "A person is dated to have lived longer than people do"
         / "Khoảng cách từ ngày sinh đến ngày chết dài hơn đời người";
+    ParentAfterDeath "parent_after_death" "A child is born after the death of a parent"
+        / "Con sinh sau khi cha hoặc mẹ đã chết";
+    AuthorityOutOfOffice "authority_out_of_office" "The registering office did not exist on the day of registration"
+        / "Cơ quan đăng ký không tồn tại vào ngày đăng ký";
 }
 
 impl Rule {
@@ -216,7 +224,7 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// What a human answered.
     pub answer: Option<Answer>,
-    /// The record that the answer singled out.
+    /// The record that is singled out: by the answer, or by the rule where it links an extract to its entry.
     pub chosen: Option<RecordKey>,
 }
 

@@ -10,12 +10,15 @@ pub mod reading;
 pub mod keys;
 pub mod matching;
 pub mod finding;
+pub mod policy;
 pub mod context;
 pub mod persons;
+pub mod bulk;
 pub mod rule;
 pub mod digests;
 pub mod plan;
 pub mod words;
+pub mod life;
 mod decide;
 pub mod memory;
 

@@ -3,6 +3,7 @@
 //! It is the measure for the stores (a plan must mean the same to all) and the place where rules are tried out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use registry_schema::digest::Hash256;
 use registry_schema::ids::RecordKey;
@@ -14,6 +15,7 @@ use crate::digests::Digests;
 use crate::finding::{Finding, FindingId};
 use crate::node::{Membership, Node};
 use crate::plan::{Notice, Plan};
+use crate::policy::Policy;
 use crate::verdict::Verdict;
 
 /// The registry, as it stands after some plans.
@@ -24,7 +26,9 @@ pub struct Memory {
     /// Every other state, with its validity.
     pub past: BTreeMap<(RecordKey, Rank), bool>,
     /// Who stands in which block.
-    pub blocks: BTreeSet<(i64, Node)>,
+    pub blocks: BTreeMap<i64, BTreeSet<Node>>,
+    /// Blocks in which too many stand.
+    pub voids: BTreeSet<i64>,
     /// Who belongs where.
     pub members: BTreeMap<Node, Membership>,
     /// Links and cases.
@@ -35,13 +39,20 @@ pub struct Memory {
     pub notices: Vec<Notice>,
     /// The sums.
     pub digests: Digests,
+    policy: Arc<Policy>,
 }
 
 impl Memory {
+    /// An empty registry under a policy; [`Memory::default`] is one under the default policy.
+    #[must_use]
+    pub fn under(policy: Policy) -> Self {
+        Self { policy: Arc::new(policy), ..Self::default() }
+    }
+
     /// Judges a batch and carries out the plan.
     pub fn take(&mut self, arrivals: impl IntoIterator<Item = Arrival>) {
         let batch: Batch = arrivals.into_iter().collect();
-        let mut context = Context::default();
+        let mut context = Context::under(Arc::clone(&self.policy));
         loop {
             let request = missing(&context, &batch);
             if request.is_empty() {
@@ -57,11 +68,11 @@ impl Memory {
         for key in &request.records {
             self.load_record(*key, request.histories.contains(key), context);
         }
-        for (block, node) in &self.blocks {
-            if request.blocks.contains(block) {
-                context.add_to_block(*block, *node);
-            }
+        for block in &request.blocks {
+            let nodes = self.blocks.get(block).into_iter().flatten().take(request.nodes_per_block_max);
+            nodes.for_each(|node| context.add_to_block(*block, *node));
         }
+        self.voids.iter().filter(|_| request.voids).for_each(|block| context.add_void(*block));
         for (node, membership) in &self.members {
             if request.clusters.contains(&membership.cluster) {
                 context.add_to_cluster(*node, *membership);
@@ -91,10 +102,14 @@ impl Memory {
     pub fn commit(&mut self, plan: Plan) {
         self.records.extend(plan.records.into_iter().map(|row| (row.key, row.state)));
         self.past.extend(plan.past.into_iter().map(|row| ((row.key, row.state.rank()), row.valid)));
-        for key in &plan.keys_removed {
-            self.blocks.remove(key);
+        for (block, node) in &plan.keys_removed {
+            self.blocks.entry(*block).or_default().remove(node);
         }
-        self.blocks.extend(plan.keys_added);
+        for (block, node) in plan.keys_added {
+            self.blocks.entry(block).or_default().insert(node);
+        }
+        self.voids.extend(plan.voids_added);
+        plan.voids_removed.iter().for_each(|block| _ = self.voids.remove(block));
         for node in &plan.members_removed {
             self.members.remove(node);
         }

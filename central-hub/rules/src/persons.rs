@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use registry_schema::field::Role;
 use registry_schema::ids::PersonId;
 
 use crate::matching::{Likeness, Part, Relation};
@@ -12,6 +13,20 @@ pub type Parts<'a> = BTreeMap<Node, Part<'a>>;
 /// What is alike, by ordered pair of nodes.
 pub type Relations = BTreeMap<(Node, Node), Relation>;
 
+/// By how much a person must be likelier than everybody else together: odds of 19 to 1, in thousandths of a bit.
+const AHEAD_OF_RIVALS: i32 = 4_250;
+
+/// Two participants that are alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
+    /// The ordered pair.
+    pub pair: (Node, Node),
+    /// How alike they are.
+    pub likeness: Likeness,
+    /// How strongly, in thousandths of a bit.
+    pub strength: i32,
+}
+
 /// One cluster and the persons in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
@@ -21,41 +36,49 @@ pub struct Cluster {
     pub persons: BTreeMap<PersonId, BTreeSet<Node>>,
 }
 
-/// Solves who is who among `parts`: a pure function of the parts and relations, in no particular order.
+/// Solves who is who among `nodes`: a pure function of the nodes and edges, in no particular order.
 ///
-/// Relations of [`Likeness::Same`] are joined strongest first (ties by the nodes themselves), as in Kruskal's algorithm,
-/// unless some pair across the two sides is kept `apart`. A person bears the surrogate of its oldest participant.
-pub fn solve(parts: &Parts<'_>, relations: &Relations, apart: impl Fn(Node, Node) -> bool) -> Vec<Cluster> {
-    let mut clusters = Groups::of(parts);
-    let mut persons = Groups::of(parts);
-    let mut edges: Vec<_> = relations.iter().collect();
-    edges.sort_by_key(|(pair, relation)| (std::cmp::Reverse(relation.strength), **pair));
-    for (pair, relation) in edges {
-        clusters.join(pair.0, pair.1, |_, _| false);
-        if relation.likeness == Likeness::Same {
-            persons.join(pair.0, pair.1, &apart);
+/// Edges of [`Likeness::Same`] are joined strongest first (ties by the nodes themselves), as in Kruskal's algorithm,
+/// unless some pair across the two sides is kept `apart`. Then edges of [`Likeness::Likely`] join the events of one life
+/// in the same way, unless somebody else is nearly as likely. A person bears the surrogate of its participant with the
+/// least `age`.
+pub fn solve<A: Ord>(
+    nodes: impl IntoIterator<Item = Node>,
+    mut edges: Vec<Edge>,
+    apart: impl Fn(Node, Node) -> bool,
+    age: impl Fn(Node) -> A,
+) -> Vec<Cluster> {
+    edges.sort_unstable_by_key(|edge| (std::cmp::Reverse(edge.strength), edge.pair));
+    let nodes: Vec<Node> = nodes.into_iter().collect();
+    let mut clusters = Groups::of(&nodes);
+    let mut persons = Groups::of(&nodes);
+    for edge in &edges {
+        clusters.join(edge.pair, |_, _| false);
+        if edge.likeness == Likeness::Same {
+            persons.join(edge.pair, &apart);
         }
     }
-    clusters.members.values().map(|members| cluster(members, parts, &persons)).collect()
+    let lives = Lives::of(&edges);
+    for edge in edges.iter().filter(|edge| edge.likeness == Likeness::Likely) {
+        if lives.is_ahead(edge, &persons, &apart) {
+            persons.join(edge.pair, &apart);
+        }
+    }
+    clusters.members.values().map(|members| cluster(members, &persons, &age)).collect()
 }
 
-fn cluster(members: &BTreeSet<Node>, parts: &Parts<'_>, persons: &Groups) -> Cluster {
+fn cluster<A: Ord>(members: &BTreeSet<Node>, persons: &Groups, age: impl Fn(Node) -> A) -> Cluster {
     let id = members.iter().map(|node| node.surrogate()).min().unwrap_or_default();
     let groups: BTreeSet<Node> = members.iter().map(|node| persons.head[node]).collect();
     let persons = groups
         .into_iter()
         .map(|head| {
             let nodes = persons.members[&head].clone();
-            (PersonId(oldest(&nodes, parts).surrogate()), nodes)
+            let oldest = nodes.iter().min_by_key(|node| age(**node));
+            (PersonId(oldest.expect("a person has at least one participant").surrogate()), nodes)
         })
         .collect();
     Cluster { id, persons }
-}
-
-/// The participant whose entry was registered first.
-fn oldest(nodes: &BTreeSet<Node>, parts: &Parts<'_>) -> Node {
-    let age = |node: &&Node| (parts[*node].entry.age(), node.role);
-    *nodes.iter().min_by_key(age).expect("a person has at least one participant")
 }
 
 impl Cluster {
@@ -74,6 +97,81 @@ impl Cluster {
     }
 }
 
+/// The edges that may join the events of one life, by participant.
+struct Lives<'a> {
+    of: BTreeMap<Node, Vec<&'a Edge>>,
+}
+
+impl<'a> Lives<'a> {
+    fn of(edges: &'a [Edge]) -> Self {
+        let mut of: BTreeMap<Node, Vec<&Edge>> = BTreeMap::new();
+        for edge in edges.iter().filter(|edge| matches!(edge.likeness, Likeness::Likely | Likeness::Candidate)) {
+            of.entry(edge.pair.0).or_default().push(edge);
+            of.entry(edge.pair.1).or_default().push(edge);
+        }
+        Self { of }
+    }
+
+    /// Whether the two persons that the edge would join are one life rather than either's with anybody else, or with
+    /// somebody who stands in no book at all (whom the edge's own strength is measured against).
+    fn is_ahead(&self, edge: &Edge, persons: &Groups, apart: &impl Fn(Node, Node) -> bool) -> bool {
+        let (one, other) = (persons.head[&edge.pair.0], persons.head[&edge.pair.1]);
+        if one == other || two_of_a_kind(edge, &persons.members[&one], &persons.members[&other]) {
+            return false;
+        }
+        let rivals = [(one, other), (other, one)].map(|(of, to)| self.rivals(of, to, persons, apart));
+        rivals.into_iter().all(|strength| edge.strength - strength >= AHEAD_OF_RIVALS)
+    }
+
+    /// How likely it is that `of` is anybody but `to`, as a sum of likelihoods in thousandths of a bit; nobody is 0.
+    fn rivals(&self, of: Node, to: Node, persons: &Groups, apart: &impl Fn(Node, Node) -> bool) -> i32 {
+        let mut best: BTreeMap<Node, i32> = BTreeMap::new();
+        for (member, edge) in persons.members[&of].iter().flat_map(|node| self.at(*node).map(move |edge| (*node, edge)))
+        {
+            let end = if edge.pair.0 == member { edge.pair.1 } else { edge.pair.0 };
+            let head = persons.head[&end];
+            let is_rival = || self.excludes(head, to, persons, apart) && !persons.any_apart(of, head, apart);
+            if head == of || head == to || !is_rival() {
+                continue;
+            }
+            let strength = best.entry(head).or_insert(edge.strength);
+            *strength = (*strength).max(edge.strength);
+        }
+        best.values().fold(0, |sum, strength| add_likelihoods(sum, *strength))
+    }
+
+    /// Whether who is the one cannot be the other as well: each has a birth, something keeps them apart, or they are
+    /// alike and yet nobody can say that they are one.
+    fn excludes(&self, one: Node, other: Node, persons: &Groups, apart: &impl Fn(Node, Node) -> bool) -> bool {
+        let is_born = |head: Node| persons.members[&head].iter().any(|node| node.role == Role::Child);
+        if (is_born(one) && is_born(other)) || persons.any_apart(one, other, apart) {
+            return true;
+        }
+        let edges = persons.members[&one].iter().flat_map(|node| self.at(*node));
+        let between = edges.filter(|edge| [edge.pair.0, edge.pair.1].iter().any(|node| persons.head[node] == other));
+        between.map(|edge| edge.likeness).max() == Some(Likeness::Candidate)
+    }
+
+    fn at(&self, node: Node) -> impl Iterator<Item = &'a Edge> + '_ {
+        self.of.get(&node).into_iter().flatten().copied()
+    }
+}
+
+/// Whether joining two persons would give one life two births, or two deaths that are not alike themselves: entries of one
+/// event have been joined before.
+fn two_of_a_kind(edge: &Edge, one: &BTreeSet<Node>, other: &BTreeSet<Node>) -> bool {
+    let both = |role| [one, other].iter().all(|nodes| nodes.iter().any(|node| node.role == role));
+    both(Role::Child) || (both(Role::Deceased) && edge.pair.0.role != edge.pair.1.role)
+}
+
+/// log2(2^a + 2^b) in thousandths, by a table: the judgement does no floating-point arithmetic.
+fn add_likelihoods(a: i32, b: i32) -> i32 {
+    /// log2(1 + 2^-d) for d = 0, 0.5, 1, ... bits, in thousandths.
+    const SURPLUS: [i32; 12] = [1_000, 772, 585, 436, 322, 236, 170, 122, 87, 62, 44, 0];
+    let step = usize::try_from(a.abs_diff(b) / 500).unwrap_or(usize::MAX);
+    a.max(b) + SURPLUS[step.min(SURPLUS.len() - 1)]
+}
+
 /// Disjoint sets with member lists; the smaller side moves.
 struct Groups {
     head: BTreeMap<Node, Node>,
@@ -81,16 +179,20 @@ struct Groups {
 }
 
 impl Groups {
-    fn of(parts: &Parts<'_>) -> Self {
+    fn of(nodes: &[Node]) -> Self {
         Self {
-            head: parts.keys().map(|node| (*node, *node)).collect(),
-            members: parts.keys().map(|node| (*node, BTreeSet::from([*node]))).collect(),
+            head: nodes.iter().map(|node| (*node, *node)).collect(),
+            members: nodes.iter().map(|node| (*node, BTreeSet::from([*node]))).collect(),
         }
     }
 
-    fn join(&mut self, a: Node, b: Node, apart: impl Fn(Node, Node) -> bool) {
-        let (Some(&a), Some(&b)) = (self.head.get(&a), self.head.get(&b)) else { return };
-        if a == b || self.members[&a].iter().any(|one| self.members[&b].iter().any(|other| apart(*one, *other))) {
+    fn any_apart(&self, a: Node, b: Node, apart: impl Fn(Node, Node) -> bool) -> bool {
+        self.members[&a].iter().any(|one| self.members[&b].iter().any(|other| apart(*one, *other)))
+    }
+
+    fn join(&mut self, pair: (Node, Node), apart: impl Fn(Node, Node) -> bool) {
+        let (Some(&a), Some(&b)) = (self.head.get(&pair.0), self.head.get(&pair.1)) else { return };
+        if a == b || self.any_apart(a, b, apart) {
             return;
         }
         let (stays, moves) = if self.members[&a].len() >= self.members[&b].len() { (a, b) } else { (b, a) };
@@ -99,5 +201,66 @@ impl Groups {
             self.head.insert(*node, stays);
         }
         self.members.get_mut(&stays).expect("every head has members").extend(moving);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn likelihoods_add_as_logarithms_do() {
+        for (a, b) in [(0, 0), (5_000, 5_000), (4_000, 1_000), (0, -3_000), (12_345, -2_000)] {
+            let exact = ((f64::from(a) / 1000.0).exp2() + (f64::from(b) / 1000.0).exp2()).log2() * 1000.0;
+            assert!((f64::from(add_likelihoods(a, b)) - exact).abs() < 240.0, "{a} {b} {exact}");
+            assert_eq!(add_likelihoods(a, b), add_likelihoods(b, a));
+        }
+    }
+
+    fn node(number: i64) -> Node {
+        let key = format!("01@2008/{number}").parse().unwrap();
+        let role =
+            if number < 10 { registry_schema::field::Role::Child } else { registry_schema::field::Role::Deceased };
+        Node::new(key, role)
+    }
+
+    fn check(edges: &[(i64, i64, Likeness, i32)], expected: &[&[i64]]) {
+        let edges: Vec<Edge> = edges
+            .iter()
+            .map(|(a, b, likeness, strength)| Edge {
+                pair: (node(*a), node(*b)),
+                likeness: *likeness,
+                strength: *strength,
+            })
+            .collect();
+        let nodes: BTreeSet<Node> = edges.iter().flat_map(|edge| [edge.pair.0, edge.pair.1]).collect();
+        for edges in [edges.clone(), edges.iter().rev().copied().collect()] {
+            let clusters = solve(nodes.clone(), edges, |_, _| false, |node| node);
+            let mut persons: Vec<BTreeSet<Node>> = clusters.into_iter().flat_map(|c| c.persons.into_values()).collect();
+            persons.retain(|nodes| nodes.len() > 1);
+            persons.sort();
+            let expected: Vec<BTreeSet<Node>> =
+                expected.iter().map(|person| person.iter().map(|number| node(*number)).collect()).collect();
+            assert_eq!(persons, expected);
+        }
+    }
+
+    #[test]
+    fn a_death_joins_the_birth_that_is_far_likelier_than_any_other() {
+        check(&[(1, 11, Likeness::Likely, 12_000)], &[&[1, 11]]);
+        check(&[(1, 11, Likeness::Likely, 12_000), (2, 11, Likeness::Likely, 7_000)], &[&[1, 11]]);
+    }
+
+    #[test]
+    fn a_death_with_two_likely_births_joins_neither() {
+        check(&[(1, 11, Likeness::Likely, 12_000), (2, 11, Likeness::Likely, 9_000)], &[]);
+        check(&[(1, 11, Likeness::Likely, 5_000), (2, 11, Likeness::Candidate, 4_000)], &[]);
+    }
+
+    #[test]
+    fn two_entries_of_one_birth_are_no_rivals() {
+        let edges =
+            [(1, 2, Likeness::Same, 20_000), (1, 11, Likeness::Likely, 12_000), (2, 11, Likeness::Likely, 12_000)];
+        check(&edges, &[&[1, 2, 11]]);
     }
 }

@@ -1,12 +1,13 @@
 //! What one batch changes: the store carries it out to the letter, in one transaction, and has no choices left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use registry_schema::ids::{Origin, RecordKey};
+use registry_schema::ids::{Origin, PersonId, RecordKey};
 
 use crate::arrival::State;
+use crate::context::Context;
 use crate::digests::Digests;
-use crate::finding::{Evidence, Finding, FindingId, Rule};
+use crate::finding::{Certainty, Evidence, Finding, FindingId, Rule};
 use crate::node::{Membership, Node};
 use crate::reading::Standing;
 use crate::verdict::{Answer, Verdict};
@@ -22,6 +23,10 @@ pub struct Plan {
     pub keys_added: Vec<(i64, Node)>,
     /// Block keys that records lost.
     pub keys_removed: Vec<(i64, Node)>,
+    /// Blocks in which too many stand now.
+    pub voids_added: Vec<i64>,
+    /// Blocks in which not too many stand any more.
+    pub voids_removed: Vec<i64>,
     /// Participants that belong somewhere else now.
     pub members_put: Vec<(Node, Membership)>,
     /// Participants that stand alone now.
@@ -129,4 +134,97 @@ pub struct FoundWord {
     pub answer: Option<Answer>,
     /// Whether the answer singles out this record.
     pub chosen: bool,
+}
+
+impl FoundWord {
+    /// What the keeper of one of its records reads about a finding.
+    #[must_use]
+    pub fn about(finding: &Finding, key: RecordKey) -> Self {
+        Self {
+            id: finding.id,
+            rule: finding.rule,
+            open: finding.is_open(),
+            link: finding.certainty == Certainty::Link,
+            others: finding.records.iter().copied().filter(|other| *other != key).collect(),
+            evidence: finding.evidence.clone(),
+            answer: finding.answer,
+            chosen: finding.chosen == Some(key),
+        }
+    }
+}
+
+/// Participants who were some persons before a plan and are other persons after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Regrouping {
+    /// The persons before, each with its participants.
+    pub before: Vec<Vec<Node>>,
+    /// The persons after, of the same participants.
+    pub after: Vec<Vec<Node>>,
+}
+
+/// A finding before and after a plan; on one side it may be absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refinding<'a> {
+    /// As it was.
+    pub before: Option<&'a Finding>,
+    /// As it will be.
+    pub after: Option<&'a Finding>,
+}
+
+impl Plan {
+    /// Whom the plan joins and parts. The context is the one from which the plan was decided.
+    #[must_use]
+    pub fn regroupings(&self, context: &Context) -> Vec<Regrouping> {
+        let mut before: BTreeMap<Node, PersonId> =
+            context.memberships.iter().map(|(node, membership)| (*node, membership.person)).collect();
+        let mut after = before.clone();
+        for (node, membership) in &self.members_put {
+            before.entry(*node).or_insert_with(|| node.alone().person);
+            after.insert(*node, membership.person);
+        }
+        after.extend(self.members_removed.iter().map(|node| (*node, node.alone().person)));
+        let moves: Vec<(Node, PersonId, PersonId)> =
+            before.iter().map(|(node, person)| (*node, *person, after[node])).collect();
+        let mut touched: BTreeMap<PersonId, BTreeSet<PersonId>> = BTreeMap::new();
+        for (_, from, to) in moves.iter().filter(|(_, from, to)| from != to) {
+            touched.entry(*from).or_default().insert(*to);
+            touched.entry(*to).or_default().insert(*from);
+        }
+        let mut regroupings = Vec::new();
+        while let Some((first, _)) = touched.first_key_value() {
+            let persons = connected(*first, &mut touched);
+            let among = |person: fn(&(Node, PersonId, PersonId)) -> PersonId| {
+                let mut groups: BTreeMap<PersonId, Vec<Node>> = BTreeMap::new();
+                for moved in moves.iter().filter(|moved| persons.contains(&moved.1)) {
+                    groups.entry(person(moved)).or_default().push(moved.0);
+                }
+                let mut groups: Vec<Vec<Node>> = groups.into_values().collect();
+                groups.sort_unstable();
+                groups
+            };
+            regroupings.push(Regrouping { before: among(|moved| moved.1), after: among(|moved| moved.2) });
+        }
+        regroupings
+    }
+
+    /// What the plan changes in links and cases. The context is the one from which the plan was decided.
+    #[must_use]
+    pub fn refindings<'a>(&'a self, context: &'a Context) -> Vec<Refinding<'a>> {
+        let known: BTreeMap<FindingId, &Finding> =
+            context.findings.values().flatten().map(|finding| (finding.id, finding)).collect();
+        let removed = self.findings_removed.iter().map(|id| Refinding { before: known.get(id).copied(), after: None });
+        let put = self.findings_put.iter();
+        let put = put.map(|finding| Refinding { before: known.get(&finding.id).copied(), after: Some(finding) });
+        removed.chain(put).collect()
+    }
+}
+
+/// Takes out of a graph what is connected with one of its persons.
+fn connected(first: PersonId, graph: &mut BTreeMap<PersonId, BTreeSet<PersonId>>) -> BTreeSet<PersonId> {
+    let mut found = BTreeSet::from([first]);
+    let mut waiting = vec![first];
+    while let Some(neighbours) = waiting.pop().and_then(|person| graph.remove(&person)) {
+        waiting.extend(neighbours.into_iter().filter(|person| found.insert(*person)));
+    }
+    found
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arrival::{Rank, State};
 use crate::keys;
+use crate::matching::{Edition, Profile};
 use crate::node::Node;
 
 /// How a record stands in the nation.
@@ -62,9 +63,9 @@ pub struct Reading {
     pub state: State,
     /// What it says.
     pub content: Result<(Record, Status), Vec<ViolationReport>>,
-    /// Where it stands while it is in force, worked out once.
+    /// The record in force as matching sees it, worked out once.
+    profile: Option<Box<Profile>>,
     blocks: Vec<(i64, Node)>,
-    natural_block: Option<i64>,
 }
 
 impl Reading {
@@ -81,11 +82,12 @@ impl Reading {
                 vietnamese: format!("không đọc được bản ghi: {error}"),
             }]),
         };
-        let mut reading = Self { state, content, blocks: Vec::new(), natural_block: None };
+        let mut reading = Self { state, content, profile: None, blocks: Vec::new() };
         if let Some(record) = reading.in_force() {
-            let natural_block = keys::natural_block(key, record);
-            reading.blocks = keys::of(key, record, natural_block);
-            reading.natural_block = natural_block;
+            let edition = Edition::national();
+            let profile = Profile::of(key, record, edition);
+            reading.blocks = keys::of(&profile, edition);
+            reading.profile = Some(Box::new(profile));
         }
         reading
     }
@@ -138,8 +140,14 @@ impl Reading {
 
     /// The block of the natural key of the record in force.
     #[must_use]
-    pub const fn natural_block(&self) -> Option<i64> {
-        self.natural_block
+    pub fn natural_block(&self) -> Option<i64> {
+        self.profile.as_ref()?.natural
+    }
+
+    /// The record in force as matching sees it.
+    #[must_use]
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile.as_deref()
     }
 }
 

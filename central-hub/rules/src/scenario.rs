@@ -20,30 +20,48 @@ use crate::arrival::{Arrival, State};
 use crate::finding::{Certainty, FindingId, Rule};
 use crate::memory::Memory;
 use crate::node::Node;
+use crate::policy::Policy;
 use crate::reading::{Reading, Standing};
 use crate::verdict::{Answer, Verdict};
 
-/// Plays a script in several orders and compares the transcript.
+/// Plays a script in several orders under the default policy and compares the transcript.
 pub(crate) fn check(script: &str, expected: &str) {
+    check_under(&Policy::default(), script, expected);
+}
+
+/// Plays a script in several orders under a policy and compares the transcript.
+pub(crate) fn check_under(policy: &Policy, script: &str, expected: &str) {
     let arrivals = parse(script);
-    let one_by_one = play(arrivals.iter().map(|arrival| vec![arrival.clone()]));
+    let play = |batches: &mut dyn Iterator<Item = Vec<Arrival>>| {
+        let mut memory = Memory::under(policy.clone());
+        batches.for_each(|batch| memory.take(batch));
+        memory
+    };
+    let one_by_one = play(&mut arrivals.iter().map(|arrival| vec![arrival.clone()]));
     let mut expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     expected.sort_unstable();
     assert_eq!(transcript(&one_by_one), expected.join("\n"), "\nscript:{script}");
     for (how, other) in [
-        ("backwards", play(arrivals.iter().rev().map(|arrival| vec![arrival.clone()]))),
-        ("all at once", play(std::iter::once(arrivals.clone()))),
-        ("twice over", play([arrivals.clone(), arrivals.iter().rev().cloned().collect()].into_iter())),
+        ("backwards", play(&mut arrivals.iter().rev().map(|arrival| vec![arrival.clone()]))),
+        ("all at once", play(&mut std::iter::once(arrivals.clone()))),
+        ("twice over", play(&mut [arrivals.clone(), arrivals.iter().rev().cloned().collect()].into_iter())),
     ] {
         assert_eq!(transcript(&other), transcript(&one_by_one), "{how}\nscript:{script}");
         assert_eq!(other.digests, one_by_one.digests, "{how}\nscript:{script}");
     }
 }
 
-fn play(batches: impl Iterator<Item = Vec<Arrival>>) -> Memory {
+/// Plays a script once, under the default policy.
+pub(crate) fn play(script: &str) -> Memory {
     let mut memory = Memory::default();
-    batches.for_each(|batch| memory.take(batch));
+    parse(script).into_iter().for_each(|arrival| memory.take([arrival]));
     memory
+}
+
+/// The participant that `01/1#child` names.
+pub(crate) fn node(short: &str) -> Node {
+    let (record, role) = short.split_once('#').unwrap();
+    Node::new(key(record), registry_schema::field::Role::parse(role).unwrap())
 }
 
 fn parse(script: &str) -> Vec<Arrival> {
@@ -64,7 +82,7 @@ fn key(short: &str) -> RecordKey {
     format!("{province}@2008/{id}").parse().unwrap()
 }
 
-fn short(key: RecordKey) -> String {
+pub(crate) fn short(key: RecordKey) -> String {
     format!("{:02}/{}", key.origin.code(), key.id)
 }
 

@@ -1,5 +1,7 @@
 //! What a human decided about a case. A verdict is an arrival like any other, so replay includes it.
 
+use std::collections::BTreeMap;
+
 use registry_schema::clock::Hlc;
 use registry_schema::digest::{Hash256, hash_parts};
 use registry_schema::ids::RecordKey;
@@ -107,4 +109,18 @@ impl Verdict {
 /// The verdict that stands among some about one case.
 pub fn standing<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Option<&'a Verdict> {
     verdicts.max_by(|a, b| a.rank().cmp(&b.rank()))
+}
+
+/// The verdict that stands on whether two records are the same, among the verdicts about cases of the two: of each case
+/// the latest counts, and of those that say `same` or `different` the latest. An answer to another case that says
+/// neither, or was taken back, leaves it alone.
+pub fn standing_on_pair<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Option<&'a Verdict> {
+    let mut cases: BTreeMap<FindingId, &Verdict> = BTreeMap::new();
+    for verdict in verdicts {
+        let latest = cases.entry(verdict.case).or_insert(verdict);
+        if verdict.rank() > latest.rank() {
+            *latest = verdict;
+        }
+    }
+    standing(cases.into_values().filter(|verdict| matches!(verdict.answer, Answer::Same | Answer::Different)))
 }

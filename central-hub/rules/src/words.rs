@@ -1,5 +1,6 @@
 //! What a notice says to the clerk, in English and Vietnamese, without a word of what the entries hold.
 
+use crate::finding::Rule;
 use crate::plan::{FoundWord, Word};
 use crate::verdict::Answer;
 
@@ -57,6 +58,11 @@ fn found_words(found: &FoundWord) -> Words {
             "resolved",
             "An operator decided; nothing remains to do here.",
             "Cán bộ đã quyết định; không cần làm gì thêm.",
+        ),
+        (_, false, true) if found.rule == Rule::ExtractAsEntry && found.chosen => (
+            "linked",
+            "This is an extract; it is attached to its entry and is no event of its own.",
+            "Đây là trích lục; đã gắn với bản ghi gốc và không phải là một sự kiện riêng.",
         ),
         (_, true, _) => ("case", "A case waits for an operator.", "Có trường hợp chờ cán bộ giải quyết."),
         (_, _, _) => ("linked", "Linked; the event counts once.", "Đã liên kết; sự kiện chỉ tính một lần."),

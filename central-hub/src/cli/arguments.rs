@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use hub_rules::finding::{FindingId, Rule};
 use hub_rules::node::Node;
-use hub_rules::verdict::Answer;
 use registry_schema::ids::{Origin, PersonId, RecordKey};
+use registry_schema::kind::Kind;
 
+use super::cases::CasesCommand;
+use super::evaluate::{EvaluateArguments, ExplainArguments};
 use crate::config::Layer;
 use crate::open::StoreUrl;
 
@@ -35,11 +36,14 @@ pub(super) struct Arguments {
 #[derive(Debug, Clone, Args)]
 pub(super) struct Common {
     /// The national store, as sqlite:PATH
-    #[arg(long, global = true, env = "HOTICH_NATIONAL_STORE", value_name = "URL")]
+    #[arg(long, global = true, env = "HOTICH_NATIONAL_STORE", hide_env_values = true, value_name = "URL")]
     pub(super) store: Option<StoreUrl>,
     /// How results are printed
     #[arg(long, global = true, value_enum, default_value = "table", value_name = "FORMAT")]
     pub(super) output: Output,
+    /// The hub's configuration (TOML); its table [rules] is part of what a registry is judged under
+    #[arg(long, global = true, env = "HOTICH_HUB_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,6 +52,8 @@ pub(super) enum Output {
     Table,
     /// For programs
     Json,
+    /// For spreadsheets; where there is one table
+    Csv,
 }
 
 #[derive(Debug, Subcommand)]
@@ -55,9 +61,6 @@ pub(super) enum Command {
     /// Run the daemon: take in what provinces send and judge it
     #[command(after_help = "Example:\n  central-hub serve --store sqlite:national.db --listen 127.0.0.1:7400")]
     Serve {
-        /// A configuration file (TOML)
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
         #[command(flatten)]
         layer: Layer,
     },
@@ -85,6 +88,13 @@ pub(super) enum Command {
     },
     /// The national digest: equal digests mean equal registries
     Digest,
+    /// Every rule: its legal reason, how grave its findings are, and who decides about them
+    Rules,
+    /// Numbers that are missing in the books
+    #[command(
+        after_help = "Example:\n  central-hub completeness --store sqlite:national.db --province 01@2008 --kind birth --output csv"
+    )]
+    Completeness(CompletenessArguments),
     /// Make the registry anew from the journal and compare; exit code 1 when they differ
     Rebuild {
         /// Put the new registry in the place of the old one (stop the daemon first)
@@ -93,6 +103,32 @@ pub(super) enum Command {
     },
     /// Walk the journal and prove that it is what came in; exit code 1 when it is not
     Audit,
+    /// Measure how well records are linked whose truth is known: those of the store, or a file from elsewhere
+    #[command(after_help = "Examples:
+  central-hub evaluate --store sqlite:national.db --truth truth.csv --curve curve.svg
+  central-hub evaluate --data febrl3.csv --mapping febrl3.toml --worst 20 --output json")]
+    Evaluate(EvaluateArguments),
+    /// Say why two participants are one person or not: what counts for how much
+    #[command(after_help = "Examples:
+  central-hub explain 01@2008/42#child 79@2008/7#child --store sqlite:national.db
+  central-hub explain rec-7-org rec-7-dup-0 --data febrl3.csv --mapping febrl3.toml")]
+    Explain(ExplainArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletenessArguments {
+    /// Books that one province keeps only
+    #[arg(long, value_name = "CODE@EDITION")]
+    pub(super) province: Option<Origin>,
+    /// One kind only: birth, marriage or death
+    #[arg(long, value_parser = kind)]
+    pub(super) kind: Option<Kind>,
+    /// One year of registration only
+    #[arg(long)]
+    pub(super) year: Option<i16>,
+    /// Books in which nothing is amiss, too
+    #[arg(long)]
+    pub(super) all: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -113,63 +149,6 @@ pub(super) enum ProvincesCommand {
         #[arg(long, value_name = "FILE")]
         token_file: PathBuf,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum CasesCommand {
-    /// List cases (or links) by id
-    #[command(after_help = "Example:\n  central-hub cases list --store sqlite:national.db --rule same_key --open")]
-    List(ListArguments),
-    /// Show one case: the entries side by side, why, and every answer
-    Show {
-        /// The case
-        id: FindingId,
-    },
-    /// Answer a case; `wait` takes an answer back
-    #[command(
-        after_help = "Example:\n  central-hub cases resolve 8f…e1 withdraw --record 79@2008/42 --operator lan --reason 'book 3/1999 seen'"
-    )]
-    Resolve {
-        /// The case
-        id: FindingId,
-        /// same, different, keep, withdraw, replace or wait
-        #[arg(value_parser = answer)]
-        answer: Answer,
-        /// The record to withdraw, or that is replaced
-        #[arg(long, value_name = "PROVINCE/ID")]
-        record: Option<RecordKey>,
-        /// Who decides
-        #[arg(long, env = "HOTICH_OPERATOR")]
-        operator: String,
-        /// Why
-        #[arg(long)]
-        reason: String,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ListArguments {
-    /// Links that rules are sure of, instead of cases
-    #[arg(long)]
-    pub(super) links: bool,
-    /// Open cases only
-    #[arg(long, conflicts_with = "links")]
-    pub(super) open: bool,
-    /// One rule only
-    #[arg(long, value_parser = rule)]
-    pub(super) rule: Option<Rule>,
-    /// What concerns one province only
-    #[arg(long, value_name = "CODE@EDITION")]
-    pub(super) province: Option<Origin>,
-    /// Rows of a page
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=9999))]
-    pub(super) limit: u16,
-    /// Begin behind this id
-    #[arg(long, value_name = "ID")]
-    pub(super) after: Option<FindingId>,
-    /// Every page
-    #[arg(long)]
-    pub(super) all: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -195,13 +174,8 @@ pub(super) enum PersonCommand {
 #[derive(Debug, Clone)]
 pub(super) struct Who(pub(super) Result<PersonId, Node>);
 
-fn answer(text: &str) -> Result<Answer, String> {
-    Answer::parse(text).ok_or_else(|| "write same, different, keep, withdraw, replace or wait".to_owned())
-}
-
-fn rule(text: &str) -> Result<Rule, String> {
-    let names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
-    Rule::parse(text).ok_or_else(|| format!("the rules are {}", names.join(", ")))
+fn kind(text: &str) -> Result<Kind, String> {
+    Kind::parse(text).ok_or_else(|| "write birth, marriage or death".to_owned())
 }
 
 fn person(text: &str) -> Result<Who, String> {

@@ -5,56 +5,70 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use hub_rules::finding::Certainty;
-use hub_store::model::FindingFilter;
 use hub_store::sqlite::Sqlite;
 use registry_schema::ids::Origin;
 
-use super::arguments::{
-    Arguments, CasesCommand, Command, ListArguments, Output, PersonCommand, ProvincesCommand, RecordCommand,
-};
-use super::{daemon, output};
+use super::arguments::{Arguments, Command, Output, PersonCommand, ProvincesCommand, RecordCommand};
+use super::{cases, daemon, evaluate, judged, output};
+use crate::audit;
 use crate::clock::now_ms;
 use crate::exit::Exit;
 use crate::identity::Token;
-use crate::operator::cases::{FindingsReport, Resolution};
-use crate::operator::{cases, digest, provinces, records, stats};
-use crate::{audit, rebuild};
+use crate::operator::{digest, person, provinces, records, stats};
 
 /// Runs one command.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
-    let Some(url) = arguments.common.store else {
-        output::notice("error: name the national store: --store sqlite:PATH, or set HOTICH_NATIONAL_STORE");
-        return Ok(Exit::Usage);
-    };
     let format = arguments.common.output;
+    let config = arguments.common.config.as_deref();
+    let Some(url) = arguments.common.store else {
+        return without_store(arguments.command, config, format).await;
+    };
     match arguments.command {
-        Command::Serve { config, layer } => daemon::run(&url, config.as_deref(), layer).await,
+        Command::Serve { layer } => daemon::run(&url, config, layer).await,
         Command::Provinces { command: Some(ProvincesCommand::Enrol { province, name, token_file }) } => {
-            enrol(&url.open(true)?, province, name, &token_file, format).await
+            enrol(&url.open(true).await?, province, name, &token_file, format).await
         }
         Command::Provinces { command: None | Some(ProvincesCommand::List) } => {
-            let report = provinces::provinces(&url.open(false)?, now_ms()).await?;
+            let report = provinces::provinces(&url.open(false).await?, now_ms()).await?;
             print(format, &report, output::provinces)
         }
-        Command::Stats => print(format, &stats::stats(&url.open(false)?).await?, output::stats),
-        Command::Cases { command } => self::cases(&url.open(false)?, command, format).await,
+        Command::Stats => print(format, &stats::stats(&url.open(false).await?).await?, output::stats),
+        Command::Cases { command } => cases::run(&url.open(false).await?, config, command, format).await,
         Command::Record { command: RecordCommand::Show { record } } => {
-            let report = records::record(&url.open(false)?, record).await?;
+            let report = records::record(&url.open(false).await?, record).await?;
             found(format, report.as_ref(), output::record, "there is no such record in the nation")
         }
         Command::Person { command: PersonCommand::Show { person } } => {
-            let report = records::person(&url.open(false)?, person.0).await?;
+            let report = person::person(&url.open(false).await?, person.0).await?;
             found(format, report.as_ref(), output::person, "there is no such person; a record names its people")
         }
-        Command::Digest => print(format, &digest::digest(&url.open(false)?).await?, output::digest),
-        Command::Rebuild { apply: false } => verify(&url.open(false)?, format).await,
-        Command::Rebuild { apply: true } => apply(url.open(false)?).await,
-        Command::Audit => self::audit(&url.open(false)?, format).await,
+        Command::Digest => print(format, &digest::digest(&url.open(false).await?).await?, output::digest),
+        Command::Rules => judged::rules(config, format),
+        Command::Completeness(arguments) => judged::completeness(&url.open(false).await?, &arguments, format).await,
+        Command::Rebuild { apply: false } => judged::verify(&url.open(false).await?, config, format).await,
+        Command::Rebuild { apply: true } => judged::apply(url.open(false).await?, config).await,
+        Command::Audit => self::audit(&url.open(false).await?, format).await,
+        Command::Evaluate(arguments) => evaluate::run(Some(&url), arguments, format).await,
+        Command::Explain(arguments) => evaluate::explain(Some(&url), arguments, format).await,
     }
 }
 
-fn print<T: serde::Serialize>(
+/// Runs what needs no store, because its records are in a file.
+async fn without_store(command: Command, config: Option<&Path>, format: Output) -> anyhow::Result<Exit> {
+    match command {
+        Command::Rules => judged::rules(config, format),
+        Command::Evaluate(arguments) if arguments.source.data.is_some() => evaluate::run(None, arguments, format).await,
+        Command::Explain(arguments) if arguments.source.data.is_some() => {
+            evaluate::explain(None, arguments, format).await
+        }
+        _ => {
+            output::notice("error: name the national store: --store sqlite:PATH, or set HOTICH_NATIONAL_STORE");
+            Ok(Exit::Usage)
+        }
+    }
+}
+
+pub(super) fn print<T: serde::Serialize>(
     format: Output,
     report: &T,
     text: impl FnOnce(&T) -> anyhow::Result<()>,
@@ -62,11 +76,15 @@ fn print<T: serde::Serialize>(
     match format {
         Output::Json => output::json(report)?,
         Output::Table => text(report)?,
+        Output::Csv => {
+            output::notice("error: this is no single table; write --output table or json");
+            return Ok(Exit::Usage);
+        }
     }
     Ok(Exit::Success)
 }
 
-fn found<T: serde::Serialize>(
+pub(super) fn found<T: serde::Serialize>(
     format: Output,
     report: Option<&T>,
     text: impl FnOnce(&T) -> anyhow::Result<()>,
@@ -105,67 +123,6 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     writeln!(file, "{text}")?;
     file.sync_all()
-}
-
-async fn cases(store: &Sqlite, command: CasesCommand, format: Output) -> anyhow::Result<Exit> {
-    match command {
-        CasesCommand::List(list) => print(format, &self::list(store, list).await?, output::findings),
-        CasesCommand::Show { id } => {
-            let report = cases::show(store, id).await?;
-            found(format, report.as_ref(), output::case, "there is no such case; `central-hub cases list` names them")
-        }
-        CasesCommand::Resolve { id, answer, record, operator, reason } => {
-            let resolution = Resolution { case: id, answer, record, operator, reason };
-            let verdict = cases::resolve(store, resolution, now_ms()).await?;
-            print(format, &verdict, |verdict| {
-                let answer = verdict.answer.name();
-                output::line(&format!("case {id}: {answer}; the hub applies it, and `wait` takes it back"))
-            })
-        }
-    }
-}
-
-async fn list(store: &Sqlite, list: ListArguments) -> anyhow::Result<FindingsReport> {
-    let mut filter = FindingFilter {
-        certainty: Some(if list.links { Certainty::Link } else { Certainty::Case }),
-        rule: list.rule,
-        open_only: list.open,
-        origin: list.province,
-        after: list.after,
-        limit: usize::from(list.limit),
-    };
-    let mut report = cases::list(store, filter.clone()).await?;
-    while let (true, Some(next)) = (list.all, report.next) {
-        filter.after = Some(next);
-        let page = cases::list(store, filter.clone()).await?;
-        report.findings.extend(page.findings);
-        report.next = page.next;
-    }
-    Ok(report)
-}
-
-async fn verify(store: &Sqlite, format: Output) -> anyhow::Result<Exit> {
-    let scratch = tempfile::tempdir().context("no scratch folder for the rebuild; set TMPDIR to one with space")?;
-    let report = rebuild::verify(store, scratch.path(), |entries| {
-        output::progress(&format!("rebuild: {entries} journal entries"));
-    })
-    .await?;
-    output::progress_done();
-    let equal = report.equal;
-    print(format, &report, |report| {
-        output::line(&format!("as it stands {}\nmade anew    {}", report.national_digest, report.rebuild_digest))?;
-        let verdict =
-            if report.equal { "equal".to_owned() } else { format!("DIFFERENT in {}", report.differing.join(", ")) };
-        output::line(&format!("{verdict}: {} journal entries, {} states", report.journal_entries, report.states))
-    })?;
-    Ok(if equal { Exit::Success } else { Exit::Failure })
-}
-
-async fn apply(store: Sqlite) -> anyhow::Result<Exit> {
-    rebuild::apply(store, |entries| output::progress(&format!("rebuild: {entries} journal entries"))).await?;
-    output::progress_done();
-    output::line("the registry was made anew from the journal")?;
-    Ok(Exit::Success)
 }
 
 async fn audit(store: &Sqlite, format: Output) -> anyhow::Result<Exit> {

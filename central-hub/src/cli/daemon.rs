@@ -14,22 +14,16 @@ use crate::{serve, telemetry};
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) async fn run(store: &StoreUrl, config: Option<&Path>, flags: Layer) -> anyhow::Result<Exit> {
-    let config = match Config::load(config, flags) {
-        Ok(config) => config,
-        Err(error) => {
-            super::output::complain(&error);
-            return Ok(Exit::Config);
-        }
-    };
+    let config = Config::load(config, flags)?;
     telemetry::init(&config.log, config.log_format)?;
-    let store = store.open(true)?;
+    let store = store.open(true).await?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!("{}: cannot listen there; another program may hold the port, see --listen", config.listen)
     })?;
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     tracing::info!(listen = %listener.local_addr()?, "the hub serves");
-    serve::serve(store, listener, config.quota, stop).await?;
+    serve::serve(store, listener, config.quota, config.policy, stop).await?;
     tracing::info!("the hub has stopped");
     Ok(Exit::Success)
 }

@@ -3,6 +3,9 @@
 mod arguments;
 mod commands;
 mod output;
+mod cases;
+mod judged;
+mod evaluate;
 mod daemon;
 
 use std::process::ExitCode;
@@ -10,7 +13,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use hub_store::StoreError;
 
+use crate::config::ConfigError;
 use crate::exit::Exit;
+use crate::ruling::RulingError;
 use arguments::Arguments;
 
 /// Runs the program.
@@ -41,12 +46,19 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     if let Some(error) = error.downcast_ref::<StoreError>() {
         return Exit::from(error);
     }
-    if let Some(error) = error.downcast_ref::<crate::operator::cases::ResolveError>() {
-        use crate::operator::cases::ResolveError;
+    if let Some(error) = error.downcast_ref::<crate::operator::cases::AnswerError>() {
+        return cases::exit_of(error);
+    }
+    if let Some(error) = error.downcast_ref::<evaluate::EvaluateError>() {
+        return error.exit();
+    }
+    if error.downcast_ref::<ConfigError>().is_some() {
+        return Exit::Config;
+    }
+    if let Some(error) = error.downcast_ref::<RulingError>() {
         return match error {
-            ResolveError::NoCase(_) => Exit::Unavailable,
-            ResolveError::NeedsRecord { .. } => Exit::Usage,
-            ResolveError::Store(error) => Exit::from(error),
+            RulingError::Differs { .. } => Exit::Config,
+            RulingError::Store(error) => Exit::from(error),
         };
     }
     if error.downcast_ref::<std::io::Error>().is_some() { Exit::Io } else { Exit::Failure }

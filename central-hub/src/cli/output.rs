@@ -5,10 +5,10 @@ use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use crate::operator::cases::{CaseReport, FindingsReport};
 use crate::operator::digest::DigestReport;
+use crate::operator::person::PersonReport;
 use crate::operator::provinces::ProvincesReport;
-use crate::operator::records::{FindingReport, PersonReport, RecordReport};
+use crate::operator::records::{FindingReport, RecordReport};
 use crate::operator::stats::StatsReport;
 
 /// Prints a value as JSON.
@@ -48,7 +48,7 @@ pub(super) fn progress_done() {
     progress("");
 }
 
-fn table(headings: &[&str], right_from: usize) -> Table {
+pub(super) fn table(headings: &[&str], right_from: usize) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(headings.to_vec());
     for column in table.column_iter_mut().skip(right_from) {
@@ -101,23 +101,7 @@ pub(super) fn stats(report: &StatsReport) -> anyhow::Result<()> {
     line(&format!("{rows}\nnational digest {}", report.national_digest))
 }
 
-pub(super) fn findings(report: &FindingsReport) -> anyhow::Result<()> {
-    if report.findings.is_empty() {
-        notice("nothing matches");
-        return Ok(());
-    }
-    let mut rows = table(&["id", "rule", "state", "records"], 4);
-    for finding in &report.findings {
-        rows.add_row([finding.id.to_string(), finding.rule.name().to_owned(), state(finding), records(finding)]);
-    }
-    line(&rows.to_string())?;
-    if let Some(next) = report.next {
-        notice(&format!("more: --after {next}"));
-    }
-    Ok(())
-}
-
-fn state(finding: &FindingReport) -> String {
+pub(super) fn state(finding: &FindingReport) -> String {
     match (finding.answer, finding.open, finding.certainty) {
         (Some(answer), ..) => format!("answered {}", answer.name()),
         (None, true, _) => "open".to_owned(),
@@ -125,31 +109,8 @@ fn state(finding: &FindingReport) -> String {
     }
 }
 
-fn records(finding: &FindingReport) -> String {
+pub(super) fn records(finding: &FindingReport) -> String {
     finding.records.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-pub(super) fn case(report: &CaseReport) -> anyhow::Result<()> {
-    line(&format!("{}  {}", report.finding.id, state(&report.finding)))?;
-    line(&format!("{}\n{}", report.english, report.vietnamese))?;
-    for reason in &report.finding.evidence {
-        line(&format!("  - {} / {}", reason.english, reason.vietnamese))?;
-    }
-    let keys = report.finding.records.iter().map(ToString::to_string);
-    let headings: Vec<String> = [String::new(), "field".to_owned()].into_iter().chain(keys).collect();
-    let mut rows = table(&headings.iter().map(String::as_str).collect::<Vec<_>>(), headings.len());
-    for field in &report.fields {
-        let mark = if field.equal { " " } else { "≠" };
-        let values = field.values.iter().map(|value| value.clone().unwrap_or_default());
-        rows.add_row([mark.to_owned(), field.field.clone()].into_iter().chain(values).collect::<Vec<_>>());
-    }
-    line(&rows.to_string())?;
-    for answer in &report.answers {
-        let record = answer.record.map(|record| format!(" {record}")).unwrap_or_default();
-        let at = answer.at.as_deref().unwrap_or_default();
-        line(&format!("{at}  {}{record}  by {}: {}", answer.answer.name(), answer.operator, answer.reason))?;
-    }
-    Ok(())
 }
 
 pub(super) fn record(report: &RecordReport) -> anyhow::Result<()> {
@@ -182,11 +143,19 @@ pub(super) fn record(report: &RecordReport) -> anyhow::Result<()> {
 }
 
 pub(super) fn person(report: &PersonReport) -> anyhow::Result<()> {
-    line(&report.person.to_string())?;
-    let mut rows = table(&["date", "event", "as", "name", "record"], 5);
-    for life in &report.entries {
-        let date = life.date.as_deref().unwrap_or("?");
-        rows.add_row([date, life.kind.name(), &life.role, &life.name, &life.record.to_string()]);
+    line(&format!("{}  {}", report.person, report.civil_status.name()))?;
+    let mut life = table(&["date", "event", "with", "records"], 4);
+    for event in &report.life {
+        let date = event.date.as_deref().unwrap_or("?");
+        let spouse = event.spouse.map(|spouse| spouse.to_string()).unwrap_or_default();
+        let records: Vec<String> = event.records.iter().map(ToString::to_string).collect();
+        life.add_row([date, event.event.name(), &spouse, &records.join(" ")]);
+    }
+    line(&format!("{life}\n"))?;
+    let mut rows = table(&["date", "entry", "as", "name", "record"], 5);
+    for entry in &report.entries {
+        let date = entry.date.as_deref().unwrap_or("?");
+        rows.add_row([date, entry.kind.name(), &entry.role, &entry.name, &entry.record.to_string()]);
     }
     line(&rows.to_string())
 }

@@ -4,7 +4,10 @@ pub mod provinces;
 pub mod stats;
 pub mod cases;
 pub mod records;
+pub mod person;
 pub mod digest;
+pub mod rules;
+pub mod completeness;
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! One record with its history, one person with a life.
+//! One record with its history.
 
 use hub_rules::finding::{Evidence, FindingId, Rule};
 use hub_rules::node::Node;
@@ -157,58 +157,4 @@ fn version(state: &hub_rules::State, valid: bool, present: bool) -> VersionRepor
         valid,
         present,
     }
-}
-
-/// A national person: what is known of a life, oldest event first.
-#[derive(Debug, Serialize)]
-pub struct PersonReport {
-    /// The person.
-    pub person: PersonId,
-    /// The entries the person stands in.
-    pub entries: Vec<LifeReport>,
-}
-
-/// One event of a life.
-#[derive(Debug, Serialize)]
-pub struct LifeReport {
-    /// The record.
-    pub record: RecordKey,
-    /// The part in it.
-    pub role: String,
-    /// The kind of event.
-    pub kind: Kind,
-    /// When it happened, as far as it is known.
-    pub date: Option<String>,
-    /// The person's name as written there.
-    pub name: String,
-}
-
-/// Reads a person, by id or by a participant of a record.
-///
-/// # Errors
-/// The store cannot be read.
-pub async fn person<S: NationalStore>(
-    store: &S,
-    which: Result<PersonId, Node>,
-) -> Result<Option<PersonReport>, StoreError> {
-    let Some((person, nodes)) = store.person(which).await? else { return Ok(None) };
-    let mut entries = Vec::new();
-    for node in nodes {
-        let Some(view) = store.record(node.key).await? else { continue };
-        let reading = Reading::of(node.key, view.present);
-        let Some(record) = reading.in_force() else { continue };
-        let Some(part) = record.participant(node.role) else { continue };
-        let date = record.event_date();
-        let life = LifeReport {
-            record: node.key,
-            role: node.role.name().to_owned(),
-            kind: record.kind(),
-            date: date.map(|date| date.to_string()),
-            name: part.name.as_written().to_owned(),
-        };
-        entries.push((date, life));
-    }
-    entries.sort_by_key(|(date, life)| (*date, life.record));
-    let entries: Vec<LifeReport> = entries.into_iter().map(|(_, life)| life).collect();
-    Ok((!entries.is_empty()).then_some(PersonReport { person, entries }))
 }

@@ -9,6 +9,7 @@ use hub_rules::verdict::Verdict;
 use hub_rules::{Membership, Node, State};
 use registry_schema::digest::Hash256;
 use registry_schema::ids::{Epoch, Lane, Origin, PersonId, RecordId, RecordKey, Seq};
+use registry_schema::kind::Kind;
 
 /// The place of an entry in the journal, in the order of commits; 0 is before the first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -237,21 +238,40 @@ pub struct RecordView {
     pub findings: Vec<Finding>,
 }
 
-/// Which findings are asked for.
+/// Which findings are asked for: those that meet everything that is set.
 #[derive(Debug, Clone, Default)]
 pub struct FindingFilter {
     /// Links or cases only.
     pub certainty: Option<Certainty>,
-    /// One rule only.
-    pub rule: Option<Rule>,
-    /// Open cases only.
-    pub open_only: bool,
+    /// Findings of these rules; empty means of every rule.
+    pub rules: Vec<Rule>,
+    /// How they stand.
+    pub state: Option<FindingState>,
     /// Those that concern one province only.
     pub origin: Option<Origin>,
+    /// Those that concern an entry of this kind only.
+    pub kind: Option<Kind>,
+    /// Those that concern one of these records; empty means any.
+    pub records: Vec<RecordKey>,
+    /// Those that changed at this time or later, in Unix milliseconds.
+    pub since_ms: Option<i64>,
+    /// Those whose evidence says all of this, in either language and in any case of letters.
+    pub evidence: Vec<String>,
     /// Those behind this id: how pages are turned.
     pub after: Option<hub_rules::finding::FindingId>,
     /// The most to return; 0 means [`PAGE_ROWS_MAX`].
     pub limit: usize,
+}
+
+/// How a finding stands with the operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FindingState {
+    /// A case that waits for an operator.
+    Open,
+    /// An operator's answer stands; the answer may have made a link of a case.
+    Answered,
+    /// A link.
+    Linked,
 }
 
 /// The most rows of one answer: a page that fits a screen many times over, and memory once.
@@ -264,6 +284,8 @@ pub struct FindingRow {
     pub finding: Finding,
     /// When it last changed, in Unix milliseconds.
     pub changed_ms: i64,
+    /// When a province was first told of it, in Unix milliseconds; looked up for single findings only.
+    pub first_said_ms: Option<i64>,
 }
 
 /// Numbers of findings by certainty, rule, and whether they are open.
@@ -280,6 +302,9 @@ pub struct DigestView {
     /// How far each queue was judged.
     pub watermark: Watermark,
 }
+
+/// A record in force with its present state.
+pub type EntryRow = (RecordKey, State);
 
 /// The participants of a national person.
 pub type PersonView = (PersonId, Vec<Node>);

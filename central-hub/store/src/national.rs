@@ -5,12 +5,13 @@ use std::future::Future;
 use hub_rules::finding::FindingId;
 use hub_rules::verdict::Verdict;
 use hub_rules::{Context, Node, Plan, Request};
+use registry_schema::digest::Hash256;
 use registry_schema::ids::{Epoch, Origin, PersonId, RecordKey};
 
 use crate::error::StoreError;
 use crate::model::{
-    Append, Appended, Applied, Cursor, DigestView, FindingCounts, FindingFilter, FindingRow, JournalEntry, JournalId,
-    NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
+    Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
+    JournalId, NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
 };
 
 /// What a store answers.
@@ -46,6 +47,11 @@ pub trait Journal: Send + Sync {
 
 /// What the judgement established.
 pub trait Registry: Send + Sync {
+    /// Takes the right to judge, or keeps it: the term in which this process judges, or `None` while another process has
+    /// it. A new term says that others may have judged meanwhile. A store of one process has one term.
+    fn lead(&self) -> impl Future<Output = Answer<Option<u64>>> + Send {
+        async { Ok(Some(0)) }
+    }
     /// Loads what a request asks for into a context.
     fn load(&self, request: Request, context: Context) -> impl Future<Output = Answer<Context>> + Send;
     /// Carries out a plan and moves the watermark, in one transaction.
@@ -54,12 +60,18 @@ pub trait Registry: Send + Sync {
     fn digests(&self) -> impl Future<Output = Answer<DigestView>> + Send;
     /// A record with its past.
     fn record(&self, key: RecordKey) -> impl Future<Output = Answer<Option<RecordView>>> + Send;
+    /// The present states of records in force behind `after`, by key, at most `limit`: how the whole registry is read.
+    fn entries(&self, after: Option<RecordKey>, limit: usize) -> impl Future<Output = Answer<Vec<EntryRow>>> + Send;
     /// A person, by id or by a participant.
     fn person(&self, which: Result<PersonId, Node>) -> impl Future<Output = Answer<Option<PersonView>>> + Send;
     /// Numbers of records.
     fn counts(&self) -> impl Future<Output = Answer<RecordCounts>> + Send;
     /// Words for a province behind `after`, at most `limit`.
     fn notices(&self, origin: Origin, after: u64, limit: usize) -> impl Future<Output = Answer<Vec<NoticeRow>>> + Send;
+    /// What the registry was judged under; `None` where it was not noted.
+    fn judged_under(&self) -> impl Future<Output = Answer<Option<String>>> + Send;
+    /// Notes what the registry is judged under from now on.
+    fn judge_under(&self, ruling: String) -> impl Future<Output = Answer<()>> + Send;
     /// Forgets everything but the journal, so that it is judged anew from its first entry.
     fn reset(&self) -> impl Future<Output = Answer<()>> + Send;
 }
@@ -74,6 +86,13 @@ pub trait Cases: Send + Sync {
     fn finding_counts(&self) -> impl Future<Output = Answer<FindingCounts>> + Send;
     /// Every verdict about a case, oldest first.
     fn verdicts(&self, case: FindingId) -> impl Future<Output = Answer<Vec<Verdict>>> + Send;
+    /// Verdicts whose reason begins so, by id behind `after`, at most `limit`: the answers that were given together.
+    fn verdicts_with(
+        &self,
+        reason_prefix: String,
+        after: Option<Hash256>,
+        limit: usize,
+    ) -> impl Future<Output = Answer<Vec<Verdict>>> + Send;
 }
 
 /// A national store.

@@ -34,6 +34,14 @@ async fn notices_are_told_once() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_give_every_record_in_force() {
+    for seed in seeds().take(60) {
+        let (_folder, store) = fresh();
+        conformance::pages_give_every_record_in_force(seed, &store).await;
+    }
+}
+
 #[tokio::test]
 async fn the_journal_gives_back_what_it_took() {
     conformance::the_journal_gives_back_what_it_took(&fresh().1).await;

@@ -5,20 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use registry_schema::field::Role;
 use registry_schema::ids::RecordKey;
 
+use super::crowds::Crowds;
 use super::merge::Merged;
 use super::reach::Reach;
 use crate::context::Context;
-use crate::finding::{Evidence, Finding, FindingId};
-use crate::matching::{self, Likeness, Part, Relation};
+use crate::finding::{Finding, FindingId};
+use crate::matching::{self, Part, Relation};
 use crate::node::Node;
-use crate::persons::{self, Cluster, Parts, Relations};
+use crate::persons::{self, Cluster, Edge, Parts, Relations};
+use crate::policy::Treatment;
 use crate::reading::{Entry, Reading};
 use crate::rule::scene::{Scene, verdict_on};
-use crate::rule::{judge_block, judge_cluster};
-use crate::verdict::{Answer, Verdict, standing};
-
-/// Strength of a human's word: before everything else.
-const BY_VERDICT: u32 = u32::MAX;
+use crate::rule::{held_apart, judge_block, judge_cluster};
+use crate::verdict::{Answer, Verdict, standing, standing_on_pair};
 
 /// What the judgement establishes about everybody whom the batch reaches.
 #[derive(Debug, Default)]
@@ -33,26 +32,33 @@ pub(super) struct Judged {
 type Readings<'a> = BTreeMap<RecordKey, &'a Reading>;
 type PairVerdicts<'a> = BTreeMap<(RecordKey, RecordKey), Vec<&'a Verdict>>;
 
-pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach) -> Judged {
+pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach, crowds: &Crowds<'_>) -> Judged {
     let records = in_force(context, merged, reach);
     let parts = parts(&records, reach);
     let verdicts: Vec<&Verdict> = context.verdicts.values().chain(merged.verdicts.values()).collect();
     let by_pair = by_pair(&verdicts);
-    let relations = relations(&records, &parts, &by_pair);
+    let relations = relations(&records, &parts, &by_pair, crowds);
     let apart = |a: Node, b: Node| match verdict_on(&by_pair, a.key, b.key).map(|verdict| verdict.answer) {
         Some(Answer::Different) => a.role == b.role || matching::apart(parts[&a], parts[&b]),
         Some(Answer::Same) if a.role == b.role => false,
-        _ => matching::apart(parts[&a], parts[&b]),
+        _ => matching::apart(parts[&a], parts[&b]) || held_apart(context.policy(), parts[&a], parts[&b]),
     };
-    let clusters = persons::solve(&parts, &relations, apart);
-    let scene = Scene::new(&parts, &relations, &clusters, &by_pair);
+    let edges = relations.iter().map(|(pair, relation)| Edge {
+        pair: *pair,
+        likeness: relation.likeness,
+        strength: relation.strength,
+    });
+    let age = |node: Node| (parts[&node].entry.age(), node.role);
+    let clusters = persons::solve(parts.keys().copied(), edges.collect(), apart, age);
+    let scene = Scene::new(&parts, &relations, &clusters, &by_pair, context.policy());
     let in_reach =
         |cluster: &&Cluster| cluster.nodes().any(|node| reach.joined.contains(&node) || reach.judged.contains(&node));
     let in_clusters = clusters.iter().filter(in_reach).flat_map(|cluster| judge_cluster(&scene, cluster));
-    let in_blocks = naturals(&records, reach).into_iter();
+    let in_blocks = naturals(&records, reach, crowds).into_iter();
     let in_blocks = in_blocks.flat_map(|(block, entries)| judge_block(&scene, block, &entries));
     let mut findings = BTreeMap::new();
-    for finding in in_clusters.chain(in_blocks) {
+    let told = |finding: &Finding| context.policy().treatment(finding.rule) != Treatment::Ignore;
+    for finding in in_clusters.chain(in_blocks).filter(told) {
         let finding = answered(finding, &verdicts);
         let twice = findings.insert(finding.id, finding);
         debug_assert!(twice.is_none(), "a rule must tell a finding in one scope only: {twice:?}");
@@ -72,9 +78,10 @@ fn in_force<'a>(context: &'a Context, merged: &'a Merged, reach: &Reach) -> Read
 
 fn parts<'a>(records: &Readings<'a>, reach: &Reach) -> Parts<'a> {
     let part = |node: Node| {
-        let record = records.get(&node.key)?.in_force()?;
+        let reading = records.get(&node.key)?;
+        let (record, profile) = (reading.in_force()?, reading.profile()?);
         let person = record.participant(node.role)?;
-        Some((node, Part { entry: Entry { key: node.key, record }, person }))
+        Some((node, Part { entry: Entry { key: node.key, record }, person, profile }))
     };
     reach.everybody().filter_map(part).collect()
 }
@@ -90,19 +97,20 @@ fn by_pair<'a>(verdicts: &[&'a Verdict]) -> PairVerdicts<'a> {
 }
 
 /// Everything alike: pairs that share a block and agree, and pairs that a human joined.
-fn relations(records: &Readings<'_>, parts: &Parts<'_>, verdicts: &PairVerdicts<'_>) -> Relations {
+fn relations(records: &Readings<'_>, parts: &Parts<'_>, verdicts: &PairVerdicts<'_>, crowds: &Crowds<'_>) -> Relations {
     let mut blocks: BTreeMap<i64, BTreeSet<Node>> = BTreeMap::new();
     for (block, node) in records.values().flat_map(|reading| reading.blocks()) {
         blocks.entry(*block).or_default().insert(*node);
     }
     let mut relations = Relations::new();
-    for block in blocks.values() {
+    let mut compared = BTreeSet::new();
+    for (_, block) in blocks.iter().filter(|(block, _)| !crowds.is_crowded(**block)) {
         for (at, a) in block.iter().enumerate() {
-            block.iter().skip(at + 1).for_each(|b| relate(parts, *a, *b, &mut relations));
+            block.iter().skip(at + 1).for_each(|b| relate(parts, *a, *b, &mut compared, &mut relations));
         }
     }
     for ((a, b), about) in verdicts {
-        if standing(about.iter().copied()).is_some_and(|verdict| verdict.answer == Answer::Same) {
+        if standing_on_pair(about.iter().copied()).is_some_and(|verdict| verdict.answer == Answer::Same) {
             join_by_verdict(parts, *a, *b, &mut relations);
         }
     }
@@ -110,16 +118,15 @@ fn relations(records: &Readings<'_>, parts: &Parts<'_>, verdicts: &PairVerdicts<
 }
 
 /// Compares what shares a block: two participants, or, for two entries, their people role by role.
-fn relate(parts: &Parts<'_>, a: Node, b: Node, relations: &mut Relations) {
+fn relate(parts: &Parts<'_>, a: Node, b: Node, compared: &mut BTreeSet<(Node, Node)>, relations: &mut Relations) {
     let roles = if a.role == Role::Entry { &Role::ALL[1..] } else { &[a.role][..] };
     for role in roles {
         let other = if a.role == Role::Entry { *role } else { b.role };
         let pair = (Node::new(a.key, *role), Node::new(b.key, other));
         let pair = (pair.0.min(pair.1), pair.0.max(pair.1));
-        if relations.contains_key(&pair) {
-            continue;
-        }
-        if let (Some(one), Some(two)) = (parts.get(&pair.0), parts.get(&pair.1)) {
+        if let (Some(one), Some(two)) = (parts.get(&pair.0), parts.get(&pair.1))
+            && compared.insert(pair)
+        {
             relations.extend(matching::compare(*one, *two).map(|relation| (pair, relation)));
         }
     }
@@ -129,17 +136,17 @@ fn join_by_verdict(parts: &Parts<'_>, a: RecordKey, b: RecordKey, relations: &mu
     for role in matching::PRINCIPALS {
         let pair = (Node::new(a, role), Node::new(b, role));
         if parts.contains_key(&pair.0) && parts.contains_key(&pair.1) {
-            let evidence = vec![Evidence::new("an operator judged them the same", "cán bộ đã kết luận là một")];
-            relations.insert(pair, Relation { likeness: Likeness::Same, strength: BY_VERDICT, evidence });
+            relations.insert(pair, Relation::by_verdict());
         }
     }
 }
 
 /// The entries of each natural key whose findings may change.
-fn naturals<'a>(records: &Readings<'a>, reach: &Reach) -> BTreeMap<i64, Vec<Entry<'a>>> {
+fn naturals<'a>(records: &Readings<'a>, reach: &Reach, crowds: &Crowds<'_>) -> BTreeMap<i64, Vec<Entry<'a>>> {
     let mut naturals: BTreeMap<i64, Vec<Entry<'a>>> = BTreeMap::new();
     for (key, reading) in records {
-        let block = reading.natural_block().filter(|block| reach.naturals.contains(block));
+        let block =
+            reading.natural_block().filter(|block| reach.naturals.contains(block) && !crowds.is_crowded(*block));
         if let (Some(block), Some(record)) = (block, reading.in_force()) {
             naturals.entry(block).or_default().push(Entry { key: *key, record });
         }
@@ -149,8 +156,9 @@ fn naturals<'a>(records: &Readings<'a>, reach: &Reach) -> BTreeMap<i64, Vec<Entr
 
 fn answered(finding: Finding, verdicts: &[&Verdict]) -> Finding {
     let about = verdicts.iter().copied().filter(|verdict| verdict.case == finding.id);
-    match standing(about) {
-        Some(verdict) => Finding { answer: Some(verdict.answer), chosen: verdict.chosen, ..finding },
+    // An answer that was taken back leaves no mark: the finding is what it was before anybody answered.
+    match standing(about).filter(|verdict| verdict.answer.closes()) {
+        Some(verdict) => Finding { answer: Some(verdict.answer), chosen: verdict.chosen.or(finding.chosen), ..finding },
         None => finding,
     }
 }

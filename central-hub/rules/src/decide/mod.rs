@@ -2,6 +2,7 @@
 //! differs from before. Every step is a function of sets, so the order of arrivals cannot matter.
 
 mod merge;
+mod crowds;
 mod reach;
 mod judge;
 mod difference;
@@ -9,6 +10,7 @@ mod difference;
 use crate::arrival::Arrival;
 use crate::context::{Context, Request};
 use crate::plan::Plan;
+use crowds::{Crowds, changes};
 pub use merge::Batch;
 
 /// What must still be loaded before the batch can be judged; empty when nothing is.
@@ -22,8 +24,10 @@ pub fn missing(context: &Context, batch: &Batch) -> Request {
 pub fn decide(context: &Context, batch: &Batch) -> Plan {
     let merged = batch.merge(context);
     let reach = reach::Reach::of(context, batch);
-    let judged = judge::judge(context, &merged, &reach);
-    difference::plan(context, &merged, &reach, &judged)
+    let crowds = Crowds::of(context, &changes(context, batch));
+    let judged = judge::judge(context, &merged, &reach, &crowds);
+    let (voids_added, voids_removed) = crowds.moves();
+    Plan { voids_added, voids_removed, ..difference::plan(context, &merged, &reach, &judged) }
 }
 
 impl FromIterator<Arrival> for Batch {

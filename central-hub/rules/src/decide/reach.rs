@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use registry_schema::field::Role;
 use registry_schema::ids::RecordKey;
 
+use super::crowds::{Crowds, changes, nodes_wanted};
 use super::merge::Batch;
 use crate::context::{Context, Request};
 use crate::node::Node;
@@ -28,15 +29,21 @@ pub(super) struct Reach {
 
 impl Reach {
     pub(super) fn of(context: &Context, batch: &Batch) -> Self {
+        let changes = changes(context, batch);
+        let crowds = Crowds::of(context, &changes);
         let mut reach = Self::default();
-        for (key, states) in batch.states() {
+        reach.request.voids = true;
+        reach.request.nodes_per_block_max = nodes_wanted(batch);
+        for (key, _) in batch.states() {
             reach.request.records.insert(key);
             reach.request.histories.insert(key);
-            let before = context.entries.get(&key).map(|stored| &stored.present);
-            states.iter().chain(before).for_each(|reading| reach.touch(context, key, reading));
+        }
+        for change in changes {
+            let states = change.before.into_iter().chain([change.after]);
+            states.for_each(|reading| reach.touch(context, &crowds, change.key, reading));
         }
         for verdict in batch.verdicts() {
-            verdict.records.iter().for_each(|key| reach.touch_stored(context, *key));
+            verdict.records.iter().for_each(|key| reach.touch_stored(context, &crowds, *key));
         }
         reach.follow_verdicts(context);
         reach.joined = reach.spread(context, reach.joined.clone());
@@ -48,12 +55,15 @@ impl Reach {
     }
 
     /// A record that changes: its participants, and everybody who stands in a block with it.
-    fn touch(&mut self, context: &Context, key: RecordKey, reading: &Reading) {
+    fn touch(&mut self, context: &Context, crowds: &Crowds<'_>, key: RecordKey, reading: &Reading) {
         let Some(record) = reading.in_force() else { return };
         self.joined.extend(record.participants().map(|person| Node::new(key, person.role)));
         self.naturals.extend(reading.natural_block());
         for (block, _) in reading.blocks() {
             self.request.blocks.insert(*block);
+            if crowds.stays_crowded(*block) {
+                continue;
+            }
             for mate in context.blocks.get(block).into_iter().flatten() {
                 self.meet(context, *mate);
             }
@@ -71,10 +81,10 @@ impl Reach {
     }
 
     /// A record that a verdict speaks of: as if it changed.
-    fn touch_stored(&mut self, context: &Context, key: RecordKey) {
+    fn touch_stored(&mut self, context: &Context, crowds: &Crowds<'_>, key: RecordKey) {
         self.request.records.insert(key);
         if let Some(stored) = context.entries.get(&key) {
-            self.touch(context, key, &stored.present);
+            self.touch(context, crowds, key, &stored.present);
         }
     }
 

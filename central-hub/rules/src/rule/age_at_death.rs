@@ -92,10 +92,10 @@ mod tests {
 
     #[test]
     fn the_birth_of_a_child_is_not_the_fathers_own() {
-        let father = "father_name=Hồ Văn Ba; father_personal_number=001000123456; father_birth_date=1880";
+        let father = "father_name=Hồ Văn Ba; father_personal_number=001000123456; father_birth_date=1900";
         check(
             &format!(
-                "01/1 birth child_name=Hồ Văn Sáu; child_birth_date=1900; {father}
+                "01/1 birth child_name=Hồ Văn Sáu; child_birth_date=1920; {father}
                  79/1 death {BA}; event_date=2015"
             ),
             "person 01/1#father 79/1#deceased",

@@ -3,86 +3,17 @@
 //! Reason: an event is registered at exactly one authority, and a second registration of it is void (Law on Civil Status
 //! 60/2014/QH13, art. 5). The entries are linked and the event counts once; which of the two is withdrawn is decided by
 //! people. A pair that may be one event, but has something against it, becomes a case; where nothing but a personal number
-//! speaks for it, `one_number_two_people` asks instead.
+//! speaks for it, `one_number_two_people` asks instead, and where nothing else speaks against it,
+//! `two_numbers_one_person`.
 
-use registry_schema::field::Role;
-use registry_schema::record::RegistrationType;
-
-use super::foreign_note::notes_foreign_act;
-use super::one_number_two_people::conflict;
-use super::scene::{Scene, pairs};
-use crate::finding::{Certainty, Evidence, Finding, Rule};
-use crate::matching::{Likeness, Part, dates_compatible, same_couple};
-use crate::node::Node;
+use super::one_event;
+use super::scene::Scene;
+use crate::finding::{Finding, Rule};
 use crate::persons::Cluster;
-use crate::reading::Entry;
-use crate::verdict::Answer;
 
 /// Finds events that were registered twice.
 pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    events_twice(scene, cluster, Rule::DoubleRegistration, |a, b| !re_registered(a, b) && !notes_foreign_act(a, b))
-}
-
-/// Whether the younger of two entries says that it re-registers an older one.
-pub(crate) fn re_registered(a: Entry<'_>, b: Entry<'_>) -> bool {
-    let younger = if a.age() > b.age() { a } else { b };
-    younger.record.registration.registration_type == RegistrationType::ReRegistration
-}
-
-/// Pairs of entries that speak of one event under two natural keys, and that `concerns` picks.
-pub(crate) fn events_twice(
-    scene: &Scene<'_>,
-    cluster: &Cluster,
-    rule: Rule,
-    concerns: impl Fn(Entry<'_>, Entry<'_>) -> bool,
-) -> Vec<Finding> {
-    let principals: Vec<Part<'_>> = cluster
-        .nodes()
-        .filter(|node| matches!(node.role, Role::Child | Role::Deceased | Role::Husband))
-        .filter_map(|node| scene.parts.get(&node).copied())
-        .collect();
-    let one_event = pairs(&principals).filter(|(a, b)| {
-        let natural = a.entry.natural_key();
-        let other_book = natural.is_none() || natural != b.entry.natural_key();
-        other_book && may_be_one_event(*a, *b) && concerns(a.entry, b.entry)
-    });
-    one_event.filter_map(|(a, b)| judge(scene, rule, a, b)).collect()
-}
-
-/// Whether two principals stand in acts that can be one event.
-fn may_be_one_event(a: Part<'_>, b: Part<'_>) -> bool {
-    let dates = dates_compatible(a.entry.record.event_date(), b.entry.record.event_date());
-    match (a.person.role, b.person.role) {
-        (Role::Child, Role::Child) => true,
-        (Role::Deceased, Role::Deceased) => dates,
-        (Role::Husband, Role::Husband) => dates && same_couple(a.entry, b.entry),
-        _ => false,
-    }
-}
-
-fn judge(scene: &Scene<'_>, rule: Rule, a: Part<'_>, b: Part<'_>) -> Option<Finding> {
-    let records = vec![a.entry.key, b.entry.key];
-    let nodes = (Node::new(a.entry.key, a.person.role), Node::new(b.entry.key, b.person.role));
-    let relation = scene.relations.get(&(nodes.0.min(nodes.1), nodes.0.max(nodes.1)));
-    let evidence = relation.map_or_else(|| vec![by_a_third()], |relation| relation.evidence.clone());
-    let together = scene.same_person(nodes.0, nodes.1);
-    // What only a number joins is asked about as a number, not as an event.
-    let possible = relation.is_some_and(|relation| relation.likeness == Likeness::Possible);
-    let doubtful = possible && !conflict(a, b);
-    let finding = |certainty| Finding::new(rule, certainty, records, evidence);
-    if together {
-        return Some(finding(Certainty::Link));
-    }
-    let asked = finding(Certainty::Case);
-    match scene.verdict_on(a.entry.key, b.entry.key) {
-        // Whoever said so about another case of the two is not asked again here.
-        Some(verdict) if verdict.answer == Answer::Different => (verdict.case == asked.id).then_some(asked),
-        _ => doubtful.then_some(asked),
-    }
-}
-
-fn by_a_third() -> Evidence {
-    Evidence::new("both agree with a third entry", "cả hai cùng phù hợp với một bản ghi thứ ba")
+    one_event::find(scene, cluster, Rule::DoubleRegistration)
 }
 
 #[cfg(test)]
@@ -100,7 +31,8 @@ mod tests {
                 HUNG.replace("Nguyễn Văn Hùng", "NGUYEN VAN HUNG")
             ),
             "link double_registration 01/1 79/1
-             person 01/1#child 79/1#child",
+             person 01/1#child 79/1#child
+             person 01/1#mother 79/1#mother",
         );
     }
 
@@ -127,16 +59,21 @@ mod tests {
                  answer double_registration 01/1 79/1 different
                  answer double_registration 01/1 79/1 wait"
             ),
-            "link double_registration 01/1 79/1 answered wait
-             person 01/1#child 79/1#child",
+            "link double_registration 01/1 79/1
+             person 01/1#child 79/1#child
+             person 01/1#mother 79/1#mother",
         );
     }
 
     #[test]
     fn one_parent_agrees_and_the_other_does_not_is_a_case() {
         check(
-            &format!("01/1 birth {HUNG}; father_name=Nguyễn Văn An\n79/1 birth {HUNG}; father_name=Trần Quốc Toản"),
-            "case double_registration 01/1 79/1",
+            &format!(
+                "01/1 birth {HUNG}; event_place=Kim Liên, Nam Đàn, Nghệ An; father_name=Nguyễn Văn An
+                 79/1 birth {HUNG}; event_place=Kim Liên, Nam Đàn, Nghệ An; father_name=Trần Quốc Toản"
+            ),
+            "case double_registration 01/1 79/1
+             person 01/1#mother 79/1#mother",
         );
     }
 
@@ -162,6 +99,40 @@ mod tests {
              person 01/1#husband 79/8#husband
              person 01/1#wife 79/8#wife",
         );
+    }
+
+    const COUPLE: &str = "husband_name=Bùi Văn Tám; husband_personal_number=001060123456; \
+                          wife_name=Lê Thị Tư; wife_personal_number=001162000001";
+    const MARRIED: &str = "person 01/1#husband 79/1#husband\nperson 01/1#wife 79/1#wife";
+
+    fn marriages(first: &str, second: &str) -> String {
+        format!("01/1 marriage number=1; {COUPLE}; {first}\n79/1 marriage number=2; {COUPLE}; {second}")
+    }
+
+    #[test]
+    fn one_couple_under_two_dates_is_asked_about_until_somebody_says_the_same() {
+        let twice = marriages("event_date=01.01.1990", "registration_date=02.03.2000");
+        check(&twice, &format!("case double_registration 01/1 79/1\n{MARRIED}"));
+        check(
+            &format!("{twice}\nanswer double_registration 01/1 79/1 same"),
+            &format!("link double_registration 01/1 79/1 answered same\n{MARRIED}"),
+        );
+    }
+
+    #[test]
+    fn a_couple_that_marries_again_after_a_divorce_is_not_registered_twice() {
+        let again = |ended: &str| marriages(&format!("event_date=01.01.1990; {ended}"), "event_date=01.01.2000");
+        check(&again("divorced_on=1995"), MARRIED);
+        check(&again("divorced_on=2005"), &format!("case double_registration 01/1 79/1\n{MARRIED}"));
+    }
+
+    #[test]
+    fn a_couple_under_other_names_is_known_by_its_numbers() {
+        let other =
+            |script: String| script.replacen("Bùi Văn Tám", "Trần Quốc Toản", 1).replacen("Lê Thị Tư", "Ngô Hoa", 1);
+        let dated = "husband_birth_date=1960; wife_birth_date=1962; event_date";
+        let twice = marriages(&format!("{dated}=01.01.1990"), &format!("{dated}=01.01.2000"));
+        check(&other(twice), &format!("case double_registration 01/1 79/1\n{MARRIED}"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use registry_schema::record::RegistrationType;
 
-use super::double_registration::{events_twice, re_registered};
+use super::one_event;
 use super::scene::Scene;
 use crate::finding::{Finding, Rule};
 use crate::persons::Cluster;
@@ -14,7 +14,7 @@ use crate::reading::Entry;
 
 /// Finds notes of foreign acts that repeat an entry.
 pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    events_twice(scene, cluster, Rule::ForeignNote, |a, b| !re_registered(a, b) && notes_foreign_act(a, b))
+    one_event::find(scene, cluster, Rule::ForeignNote)
 }
 
 /// Whether just one of two entries is the note of an act abroad.

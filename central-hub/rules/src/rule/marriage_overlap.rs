@@ -1,7 +1,8 @@
 //! One open marriage at a time.
 //!
 //! Reason: a person who is married must not marry another (Law on Marriage and Family 52/2014/QH13, art. 5). Divorce,
-//! annulment and the death of either spouse end a marriage. Where dates are partial, only a certain overlap counts.
+//! annulment and the death of either spouse end a marriage. Only a certain overlap counts: not where dates are partial,
+//! nor where a death is known that may be the first spouse's.
 
 use registry_schema::date::PartialDate;
 use registry_schema::field::Role;
@@ -9,7 +10,7 @@ use registry_schema::marriage::Marriage;
 
 use super::scene::{Person, Scene, pairs};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
-use crate::matching::{Part, dates_compatible, same_couple};
+use crate::matching::{Part, same_couple};
 use crate::node::Node;
 use crate::persons::Cluster;
 
@@ -36,17 +37,13 @@ fn in_life(scene: &Scene<'_>, person: &Person<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Two entries of one marriage are no second marriage, and two marriages of one couple are told of the husband only.
+/// The law speaks of another spouse: a couple whose marriage stands in two books was registered twice, whatever the dates.
 fn concerns(scene: &Scene<'_>, a: Begun<'_>, b: Begun<'_>) -> bool {
-    let same_spouse = scene.same_person(spouse(a.0), spouse(b.0));
-    if (same_spouse || same_couple(a.0.entry, b.0.entry)) && dates_compatible(Some(a.2), Some(b.2)) {
-        return false;
-    }
-    !same_spouse || a.0.person.role == Role::Husband
+    !scene.same_person(spouse(a.0), spouse(b.0)) && !same_couple(a.0.entry, b.0.entry)
 }
 
 /// The other spouse of a marriage.
-fn spouse(part: Part<'_>) -> Node {
+pub(crate) fn spouse(part: Part<'_>) -> Node {
     Node::new(part.entry.key, if part.person.role == Role::Husband { Role::Wife } else { Role::Husband })
 }
 
@@ -58,13 +55,18 @@ fn overlap(scene: &Scene<'_>, a: Begun<'_>, b: Begun<'_>) -> bool {
     } else {
         return a.2.is_full() && a.2 == b.2;
     };
-    let ends = [earlier.1.ended_on(), spouse_died(scene, earlier.0)];
-    !ends.into_iter().flatten().any(|end| !later.2.definitely_before(end))
+    let ended = earlier.1.ended_on().is_some_and(|end| !later.2.definitely_before(end));
+    !ended && !widowed(scene, earlier.0, later.2)
 }
 
-/// When the other spouse of this marriage died, as far as the nation knows.
-fn spouse_died(scene: &Scene<'_>, part: Part<'_>) -> Option<PartialDate> {
-    scene.person_of(spouse(part))?.died().map(|(_, date)| date)
+/// Whether the other spouse of this marriage was dead, may have been, or was held to be, when the later one began. A marriage that
+/// was entered between the declaration of a death and its revocation stands (Law 52/2014/QH13, art. 67).
+fn widowed(scene: &Scene<'_>, part: Part<'_>, later: PartialDate) -> bool {
+    let Some(spouse) = scene.person_of(spouse(part)) else { return false };
+    let after = |died: PartialDate| !later.definitely_before(died);
+    let declared = |(died, revoked): (PartialDate, PartialDate)| after(died) && !revoked.definitely_before(later);
+    let died = spouse.died().map(|(_, died)| died).into_iter().chain(scene.may_have_died(self::spouse(part)));
+    died.into_iter().any(after) || spouse.revoked_deaths().into_iter().any(declared)
 }
 
 #[cfg(test)]
@@ -105,24 +107,38 @@ mod tests {
     }
 
     #[test]
-    fn a_couple_known_by_numbers_under_other_names_is_told_of_once() {
-        check(
-            "01/1 marriage husband_name=Bùi Văn Tám; husband_birth_date=1960; husband_personal_number=001060123456;
-               wife_name=Lê Thị Tư; wife_birth_date=1962; wife_personal_number=001162000001; event_date=01.01.1990
-             79/1 marriage husband_name=Trần Quốc Toản; husband_birth_date=1960; husband_personal_number=001060123456;
-               wife_name=Phạm Ngọc Hoa; wife_birth_date=1962; wife_personal_number=001162000001; event_date=01.01.2000"
-                .replace(";\n", "; ")
-                .as_str(),
-            &format!("case marriage_overlap 01/1 79/1\n{TOGETHER}\nperson 01/1#wife 79/1#wife"),
-        );
+    fn a_death_that_was_declared_and_revoked_clears_what_was_entered_in_between() {
+        let declared = |revoked: &str| {
+            format!(
+                "{}
+                 40/1 death deceased_name=Lê Thị Tư; deceased_personal_number=001162000001; event_date=05.06.1998; \
+                   revoked_on={revoked}",
+                marriages("")
+            )
+        };
+        let wife = "person 01/1#wife 40/1#deceased";
+        check(&declared("2003"), &format!("{wife}\n{TOGETHER}"));
+        check(&declared("1999"), &format!("case marriage_overlap 01/1 79/1\n{wife}\n{TOGETHER}"));
     }
 
     #[test]
-    fn a_couple_that_marries_again_without_divorce_is_told_of_once() {
+    fn a_death_that_may_be_the_first_spouses_leaves_the_overlap_in_doubt() {
+        let second = marriages("").replace("wife_personal_number=001162000001", "wife_birth_date=05.06.1962");
+        let possible = format!(
+            "{second}
+             40/1 death deceased_name=Lê Thị Tư; deceased_birth_date=05.06.1962; \
+               deceased_sex=2; event_date=05.06.1998"
+        );
+        check(&second, &format!("case marriage_overlap 01/1 79/1\n{TOGETHER}"));
+        check(&possible, TOGETHER);
+    }
+
+    #[test]
+    fn a_couple_that_is_registered_twice_is_no_second_marriage() {
         let couple = format!("{TAM}; wife_name=Lê Thị Tư; wife_personal_number=001162000001");
         check(
             &format!("01/1 marriage {couple}; event_date=01.01.1990\n79/1 marriage {couple}; event_date=01.01.2000"),
-            &format!("case marriage_overlap 01/1 79/1\n{TOGETHER}\nperson 01/1#wife 79/1#wife"),
+            &format!("case double_registration 01/1 79/1\n{TOGETHER}\nperson 01/1#wife 79/1#wife"),
         );
     }
 }

@@ -6,17 +6,24 @@ pub mod same_key;
 pub mod double_registration;
 pub mod re_registration;
 pub mod foreign_note;
+pub mod extract_as_entry;
 pub mod one_number_two_people;
+pub mod two_numbers_one_person;
 pub mod number_contradiction;
 pub mod death_before_birth;
 pub mod second_death;
 pub mod age_at_death;
 pub mod parent_age;
+pub mod parent_after_death;
 pub mod marriage_after_death;
 pub mod marriage_overlap;
 pub mod marriage_age;
+pub mod authority_out_of_office;
+pub mod number_gap;
+mod one_event;
 pub(crate) mod scene;
 
+pub(crate) use one_event::held_apart;
 pub use scene::{Person, Scene};
 
 use crate::finding::Finding;
@@ -28,15 +35,19 @@ const CLUSTER_RULES: &[fn(&Scene<'_>, &Cluster) -> Vec<Finding>] = &[
     double_registration::find,
     re_registration::find,
     foreign_note::find,
+    extract_as_entry::find,
     one_number_two_people::find,
+    two_numbers_one_person::find,
     number_contradiction::find,
     death_before_birth::find,
     second_death::find,
     age_at_death::find,
     parent_age::find,
+    parent_after_death::find,
     marriage_after_death::find,
     marriage_overlap::find,
     marriage_age::find,
+    authority_out_of_office::find,
 ];
 
 /// Everything that is found in one cluster; the scope of each finding is the cluster.

@@ -1,34 +1,40 @@
 //! A personal number that denies what its own entry says: another sex, or another year of birth.
 //!
 //! Reason: the number is made of place, century with sex, and year of birth (Decree 137/2015/NĐ-CP, art. 13), so a
-//! contradiction is a slip in one of the two. Only the child, the deceased and the husband are judged: one person an
-//! entry, so that an entry is told once. The numbers of wives and parents are judged on their own births and deaths.
+//! contradiction is a slip in one of the two. Everybody in the entry is judged, mothers and fathers too; the entry is told
+//! once, by its principal.
 
 use registry_schema::field::Role;
 use registry_schema::personal_number::NumberContradiction;
+use registry_schema::record::Participant;
 
 use super::scene::Scene;
 use crate::finding::{Certainty, Evidence, Finding, Rule};
-use crate::matching::Part;
 use crate::persons::Cluster;
+use crate::reading::Entry;
 
-/// Finds entries whose principal bears a number that speaks of somebody else.
+/// Finds entries in which somebody bears a number that speaks of somebody else.
 pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
     let principals = cluster.nodes().filter(|node| matches!(node.role, Role::Child | Role::Deceased | Role::Husband));
-    principals.filter_map(|node| judge(*scene.parts.get(&node)?)).collect()
+    principals.filter_map(|node| judge(scene.parts.get(&node)?.entry)).collect()
 }
 
-fn judge(part: Part<'_>) -> Option<Finding> {
-    let number = part.person.personal_number?;
-    let reason = match number.contradicts(part.person.sex, part.person.birth_date.as_ref())? {
-        NumberContradiction::Sex => {
-            Evidence::new("the personal number says the other sex", "số định danh cá nhân chỉ giới tính khác")
-        }
-        NumberContradiction::BirthYear => {
-            Evidence::new("the personal number says another year of birth", "số định danh cá nhân chỉ năm sinh khác")
-        }
+fn judge(entry: Entry<'_>) -> Option<Finding> {
+    let reasons: Vec<Evidence> = entry.record.participants().filter_map(contradiction).collect();
+    let records = vec![entry.key];
+    (!reasons.is_empty()).then(|| Finding::new(Rule::NumberContradiction, Certainty::Case, records, reasons))
+}
+
+fn contradiction(person: &Participant) -> Option<Evidence> {
+    let number = person.personal_number?;
+    let (english, vietnamese) = match number.contradicts(person.sex, person.birth_date.as_ref())? {
+        NumberContradiction::Sex => ("the other sex", "giới tính khác"),
+        NumberContradiction::BirthYear => ("another year of birth", "năm sinh khác"),
     };
-    Some(Finding::new(Rule::NumberContradiction, Certainty::Case, vec![part.entry.key], vec![reason]))
+    Some(Evidence {
+        english: format!("the personal number of the {} says {english}", person.role.name()),
+        vietnamese: format!("số định danh cá nhân của {} chỉ {vietnamese}", person.role.vietnamese()),
+    })
 }
 
 #[cfg(test)]
@@ -54,6 +60,27 @@ mod tests {
     fn a_number_that_agrees_or_is_not_denied_is_none() {
         check(&birth("1", "1990"), "");
         check(&birth("", ""), "");
+    }
+
+    #[test]
+    fn a_parent_or_a_wife_is_judged_like_a_principal() {
+        let birth = |parent: &str| format!("01/1 birth child_name=Hồ Văn Ba; {parent}");
+        let accused = "case number_contradiction 01/1";
+        check(&birth("mother_name=Lê Thị Mai; mother_personal_number=001062000001"), accused);
+        check(&birth("mother_name=Lê Thị Mai; mother_personal_number=001162000001; mother_birth_date=1963"), accused);
+        check(&birth("mother_name=Lê Thị Mai; mother_personal_number=001162000001; mother_birth_date=1962"), "");
+        check(&birth("father_name=Hồ Văn Sáu; father_personal_number=001162000001"), accused);
+        let couple = "01/1 marriage husband_name=Bùi Văn Tám; wife_name=Lê Thị Tư";
+        check(&format!("{couple}; wife_personal_number=001062000001"), accused);
+    }
+
+    #[test]
+    fn an_entry_with_two_contradictions_is_told_once() {
+        check(
+            "01/1 birth child_name=Hồ Văn Ba; child_sex=1; child_personal_number=001190123456; \
+               mother_name=Lê Thị Mai; mother_personal_number=001062000001",
+            "case number_contradiction 01/1",
+        );
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn judge(a: Part<'_>, b: Part<'_>) -> Option<Finding> {
     let relation = contradicted(a, b)?;
     let records = vec![a.entry.key, b.entry.key];
     let first = is_first(a, b);
-    first.then(|| Finding::new(Rule::OneNumberTwoPeople, Certainty::Case, records, relation.evidence))
+    first.then(|| Finding::new(Rule::OneNumberTwoPeople, Certainty::Case, records, relation.evidence()))
 }
 
 fn contradicted(a: Part<'_>, b: Part<'_>) -> Option<Relation> {
@@ -123,6 +123,25 @@ mod tests {
                  79/1 marriage husband_name=Trần Quốc Toản; wife_name=Ngô Ánh Nguyệt; {couple}"
             ),
             "case one_number_two_people 01/1 79/1",
+        );
+    }
+
+    #[test]
+    fn a_man_and_a_woman_under_one_number_are_a_case_however_alike() {
+        check(
+            &format!(
+                "01/1 birth child_name=Hồ Ba; child_sex=1; child_birth_date=02.03.1990; child_personal_number={NUMBER}
+                 79/1 death deceased_name=Hồ Ba; deceased_sex=2; deceased_birth_date=1990; event_date=2020; \
+                   deceased_personal_number={NUMBER}"
+            ),
+            "case one_number_two_people 01/1 79/1
+             case number_contradiction 79/1",
+        );
+        check(
+            "01/1 marriage husband_name=Bùi Văn Tám; wife_name=Lê Thị Tư; husband_personal_number=001060123456
+             79/1 marriage husband_name=Trần Quốc Toản; wife_name=Ngô Ánh Nguyệt; wife_personal_number=001060123456",
+            "case one_number_two_people 01/1 79/1
+             case number_contradiction 79/1",
         );
     }
 

@@ -1,12 +1,16 @@
 //! One natural key, two entries: one entry digitised twice, or two people's entries under one number by mistake.
 //!
 //! Reason: numbers run from 1 and restart each year within a book (Circular 04/2020/TT-BTP on civil-status books), so
-//! office, book, year and number name one entry. What agrees but for typing errors is one entry digitised twice and is
-//! linked; what does not is a case for the office that can open the book.
+//! office, book, year and number name one entry. What agrees but for typing errors is one entry digitised twice, or the
+//! entry and an extract of it, and is linked; what does not is a case for the office that can open the book.
 
+use registry_schema::field::Role;
+
+use super::extract_as_entry::extract_among;
 use super::scene::{Scene, pairs};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
-use crate::matching::same_entry;
+use crate::matching::PRINCIPALS;
+use crate::node::Node;
 use crate::reading::Entry;
 use crate::verdict::Answer;
 
@@ -25,12 +29,24 @@ pub(crate) fn find(scene: &Scene<'_>, entries: &[Entry<'_>]) -> Vec<Finding> {
 fn judge(scene: &Scene<'_>, a: Entry<'_>, b: Entry<'_>) -> Finding {
     let records = vec![a.key, b.key];
     let said = scene.verdict_on(a.key, b.key).map(|verdict| verdict.answer);
-    if said == Some(Answer::Same) || (same_entry(a, b) && said != Some(Answer::Different)) {
-        let alike = Evidence::new("the names agree but for typing errors", "họ tên chỉ khác nhau do lỗi nhập liệu");
-        return Finding::new(Rule::DigitisedTwice, Certainty::Link, records, vec![one_key(), alike]);
+    if said == Some(Answer::Same) || (same_people(scene, a, b) && said != Some(Answer::Different)) {
+        let alike = Evidence::new("the people in both are the same", "những người trong hai bản ghi là một");
+        let chosen = extract_among(a, b);
+        let rule = if chosen.is_some() { Rule::ExtractAsEntry } else { Rule::DigitisedTwice };
+        let certainty = scene.policy.certainty_of_link(rule, said);
+        return Finding { chosen, ..Finding::new(rule, certainty, records, vec![one_key(), alike]) };
     }
     let differ = Evidence::new("the names or dates differ", "họ tên hoặc ngày tháng khác nhau");
     Finding::new(Rule::SameKey, Certainty::Case, records, vec![one_key(), differ])
+}
+
+/// Whether the people whom two entries are about are the same, role by role.
+fn same_people(scene: &Scene<'_>, a: Entry<'_>, b: Entry<'_>) -> bool {
+    let same = |role: &Role| match (a.record.participant(*role), b.record.participant(*role)) {
+        (Some(_), Some(_)) => scene.same_or_alike(Node::new(a.key, *role), Node::new(b.key, *role)),
+        (one, other) => one.is_none() && other.is_none(),
+    };
+    PRINCIPALS.iter().all(same)
 }
 
 fn one_key() -> Evidence {

@@ -17,7 +17,7 @@ pub use journal::{
     an_incarnation_that_was_given_up_does_not_come_back, big_frame, cursors_move_with_the_journal, origin,
     outrun_frames_are_not_taken, the_first_incarnation_stands, the_journal_gives_back_what_it_took,
 };
-pub use order::{any_order_gives_one_nation, notices_are_told_once};
+pub use order::{any_order_gives_one_nation, notices_are_told_once, pages_give_every_record_in_force};
 pub use world::{Schedule, World};
 
 /// Judges arrivals on a store, batch by batch.

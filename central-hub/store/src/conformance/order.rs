@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hub_rules::finding::Finding;
 use hub_rules::memory::Memory;
+use hub_rules::reading::Reading;
 use hub_rules::words::words;
 use registry_schema::ids::RecordId;
 
@@ -29,6 +30,32 @@ pub async fn any_order_gives_one_nation<S: NationalStore>(seed: u64, store: &S) 
     let found: Vec<Finding> = rows.into_iter().map(|row| row.finding).collect();
     let wanted: Vec<Finding> = expected.findings.values().cloned().collect();
     assert_eq!(found, wanted, "seed {seed}, findings of the store");
+}
+
+/// Pages of any size give every record in force once, in the order of keys.
+///
+/// # Panics
+/// They do not.
+pub async fn pages_give_every_record_in_force<S: NationalStore>(seed: u64, store: &S) {
+    let mut world = World::new(seed);
+    play(store, &world.schedule()).await;
+    let memory = play_in_memory(&world.at_once());
+    let in_force = memory.records.into_iter().filter(|(key, state)| {
+        let reading = Reading::of(*key, state.clone());
+        reading.in_force().is_some()
+    });
+    let expected: Vec<_> = in_force.collect();
+    for limit in [1, 3, usize::MAX] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.entries(after, limit).await.expect("a page");
+            assert!(page.len() <= limit, "seed {seed}: a page of more than {limit}");
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            found.extend(page);
+        }
+        assert_eq!(found, expected, "seed {seed}, pages of {limit}");
+    }
 }
 
 /// What two nations differ in, in words.

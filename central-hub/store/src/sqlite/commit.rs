@@ -78,6 +78,14 @@ fn blocks(transaction: &Transaction<'_>, plan: &Plan) -> rusqlite::Result<()> {
         let (origin, id, role) = parts(node);
         add.execute(params![block, origin, id, role])?;
     }
+    let mut close = transaction.prepare_cached("INSERT OR IGNORE INTO void_block (block) VALUES (?1)")?;
+    for block in &plan.voids_added {
+        close.execute([block])?;
+    }
+    let mut open = transaction.prepare_cached("DELETE FROM void_block WHERE block = ?1")?;
+    for block in &plan.voids_removed {
+        open.execute([block])?;
+    }
     Ok(())
 }
 

@@ -14,6 +14,9 @@ pub(super) fn load(connection: &mut Connection, request: Request, context: &mut 
         record(&snapshot, *key, request.histories.contains(key), context)?;
     }
     blocks(&snapshot, &request, context)?;
+    if request.voids {
+        voids(&snapshot, context)?;
+    }
     clusters(&snapshot, &request, context)?;
     findings(&snapshot, &request, context)?;
     context.answered(request);
@@ -64,12 +67,24 @@ fn past(connection: &Connection, key: RecordKey, context: &mut Context) -> rusql
 }
 
 fn blocks(connection: &Connection, request: &Request, context: &mut Context) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached("SELECT origin, record_id, role FROM block WHERE block = ?1")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT origin, record_id, role FROM block WHERE block = ?1 ORDER BY origin, record_id, role LIMIT ?2",
+    )?;
+    let most = i64::try_from(request.nodes_per_block_max).unwrap_or(i64::MAX);
     for block in &request.blocks {
-        let mut rows = statement.query([block])?;
+        let mut rows = statement.query([*block, most])?;
         while let Some(row) = rows.next()? {
             context.add_to_block(*block, codec::node(row, 0)?);
         }
+    }
+    Ok(())
+}
+
+fn voids(connection: &Connection, context: &mut Context) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("SELECT block FROM void_block")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        context.add_void(row.get(0)?);
     }
     Ok(())
 }

@@ -2,13 +2,16 @@
 
 use hub_rules::digests::{Digests, Section};
 use hub_rules::node::Node;
+use hub_rules::reading::Standing;
 use hub_rules::{Context, Plan, Request};
 use registry_schema::ids::{Origin, PersonId, RecordId, RecordKey};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{self, damaged};
 use super::{Sqlite, commit, load};
-use crate::model::{Applied, DigestView, JournalId, NoticeRow, PersonView, Queue, RecordCounts, RecordView, Watermark};
+use crate::model::{
+    Applied, DigestView, EntryRow, JournalId, NoticeRow, PersonView, Queue, RecordCounts, RecordView, Watermark,
+};
 use crate::national::{Answer, Registry};
 
 impl Registry for Sqlite {
@@ -33,6 +36,10 @@ impl Registry for Sqlite {
         self.reader.run(move |connection| read_record(connection, key)).await
     }
 
+    async fn entries(&self, after: Option<RecordKey>, limit: usize) -> Answer<Vec<EntryRow>> {
+        self.reader.run(move |connection| read_entries(connection, after, limit)).await
+    }
+
     async fn person(&self, which: Result<PersonId, Node>) -> Answer<Option<PersonView>> {
         self.reader.run(move |connection| read_person(connection, which)).await
     }
@@ -52,6 +59,21 @@ impl Registry for Sqlite {
 
     async fn notices(&self, origin: Origin, after: u64, limit: usize) -> Answer<Vec<NoticeRow>> {
         self.reader.run(move |connection| read_notices(connection, origin, after, limit)).await
+    }
+
+    async fn judged_under(&self) -> Answer<Option<String>> {
+        self.reader
+            .run(|connection| connection.query_row("SELECT words FROM ruling", [], |row| row.get(0)).optional())
+            .await
+    }
+
+    async fn judge_under(&self, ruling: String) -> Answer<()> {
+        self.writer
+            .run(move |connection| {
+                connection.execute("INSERT OR REPLACE INTO ruling (only, words) VALUES (1, ?1)", [ruling])?;
+                Ok(())
+            })
+            .await
     }
 
     async fn reset(&self) -> Answer<()> {
@@ -112,6 +134,23 @@ fn read_record(connection: &mut Connection, key: RecordKey) -> rusqlite::Result<
     );
     let findings = snapshot.prepare_cached(&query)?.query_map(by, codec::finding)?.collect::<Result<_, _>>()?;
     Ok(Some(RecordView { key, standing, present, past, members, findings }))
+}
+
+fn read_entries(
+    connection: &mut Connection,
+    after: Option<RecordKey>,
+    limit: usize,
+) -> rusqlite::Result<Vec<EntryRow>> {
+    let (origin, id) = after.map_or((0, 0), |key| (key.origin.number(), key.id.number()));
+    connection
+        .prepare_cached(
+            "SELECT origin, record_id, version, clock, content_hash, canonical FROM record
+             WHERE (origin, record_id) > (?1, ?2) AND standing = ?3 ORDER BY origin, record_id LIMIT ?4",
+        )?
+        .query_map(params![origin, id, Standing::Active.number(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+            Ok((codec::key(row, 0)?, codec::state(row, 2)?))
+        })?
+        .collect()
 }
 
 fn read_person(connection: &mut Connection, which: Result<PersonId, Node>) -> rusqlite::Result<Option<PersonView>> {

@@ -1,0 +1,158 @@
+//! Blocks in which too many stand: nobody is compared there, or one filler text would make the whole nation wait.
+//!
+//! Whether a block is crowded is a function of who stands in it, never of who came first: when the one too many arrives,
+//! everybody in the block is judged again without it, and when somebody leaves a block that was just too large, with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use registry_schema::ids::RecordKey;
+
+use super::merge::Batch;
+use crate::context::Context;
+use crate::node::Node;
+use crate::reading::Reading;
+use crate::rule::correction;
+
+/// The most participants of one block that are compared with one another. In a nation of a hundred million eight bearers
+/// of a block's values are expected at most; beyond this stand fillers, and days on which a whole village died.
+pub(super) const BLOCK_NODES_MAX: usize = 48;
+/// The most parts of one record in one block.
+const NODES_PER_RECORD_MAX: usize = 4;
+
+/// A record whose present state changes.
+pub(super) struct Change<'a> {
+    pub(super) key: RecordKey,
+    pub(super) before: Option<&'a Reading>,
+    pub(super) after: &'a Reading,
+}
+
+/// The records of the batch whose present states change, as far as the context knows.
+pub(super) fn changes<'a>(context: &'a Context, batch: &'a Batch) -> Vec<Change<'a>> {
+    let change = |(key, states): (RecordKey, &'a Vec<Reading>)| {
+        let before = context.entries.get(&key).map(|stored| &stored.present);
+        let after = correction::present(before.into_iter().chain(states))?;
+        let changed = before.is_none_or(|before| before.rank() != after.rank());
+        changed.then_some(Change { key, before, after })
+    };
+    batch.states().filter_map(change).collect()
+}
+
+/// Which blocks are crowded, before the batch and after it.
+#[derive(Debug, Default)]
+pub(super) struct Crowds<'a> {
+    stored: Option<&'a BTreeSet<i64>>,
+    touched: BTreeMap<i64, (bool, bool)>,
+}
+
+impl<'a> Crowds<'a> {
+    pub(super) fn of(context: &'a Context, changes: &[Change<'_>]) -> Self {
+        let mut moves: BTreeMap<i64, (BTreeSet<Node>, BTreeSet<Node>)> = BTreeMap::new();
+        for change in changes {
+            for (block, node) in change.before.into_iter().flat_map(Reading::blocks) {
+                moves.entry(*block).or_default().0.insert(*node);
+            }
+            for (block, node) in change.after.blocks() {
+                moves.entry(*block).or_default().1.insert(*node);
+            }
+        }
+        let touched = moves.into_iter().map(|(block, (leave, come))| {
+            let before = context.blocks.get(&block).map_or(0, BTreeSet::len);
+            let stay = context.blocks.get(&block).into_iter().flatten().filter(|node| !leave.contains(node));
+            let after = stay.filter(|node| !come.contains(node)).count() + come.len();
+            (block, (before > BLOCK_NODES_MAX, after > BLOCK_NODES_MAX))
+        });
+        Self { stored: Some(&context.voids), touched: touched.collect() }
+    }
+
+    /// Whether nobody is compared in the block any more.
+    pub(super) fn is_crowded(&self, block: i64) -> bool {
+        match self.touched.get(&block) {
+            Some((_, after)) => *after,
+            None => self.stored.is_some_and(|stored| stored.contains(&block)),
+        }
+    }
+
+    /// Whether nobody was compared in the block and nobody is: then who stands in it is of no concern.
+    pub(super) fn stays_crowded(&self, block: i64) -> bool {
+        self.touched.get(&block) == Some(&(true, true))
+    }
+
+    /// The blocks that become crowded, and those that are so no more.
+    pub(super) fn moves(&self) -> (Vec<i64>, Vec<i64>) {
+        let of = |wanted: (bool, bool)| {
+            let found = self.touched.iter().filter(|(_, states)| **states == wanted);
+            found.map(|(block, _)| *block).collect()
+        };
+        (of((false, true)), of((true, false)))
+    }
+}
+
+/// How many participants of a block must be known to tell whether it is crowded after the batch: one too many, beside
+/// everybody whom the batch can take away.
+pub(super) fn nodes_wanted(batch: &Batch) -> usize {
+    BLOCK_NODES_MAX + 1 + NODES_PER_RECORD_MAX * batch.states().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use registry_schema::canonical;
+    use registry_schema::clock::Hlc;
+    use registry_schema::draft::Draft;
+    use registry_schema::field::{Attribute, Field, Role};
+    use registry_schema::ids::Version;
+    use registry_schema::kind::{Kind, Status};
+
+    use super::*;
+    use crate::arrival::{Arrival, State};
+    use crate::memory::Memory;
+
+    const CROWD: usize = BLOCK_NODES_MAX + 10;
+
+    /// One of many deaths of one day under one name; who is withdrawn leaves the block.
+    fn death(number: usize, version: u32, status: Status) -> Arrival {
+        let draft = Draft::new(Kind::Death)
+            .with(Field::entry(Attribute::Authority), "01.00001")
+            .with(Field::entry(Attribute::EventDate), "02.02.1968")
+            .with(Field::new(Role::Deceased, Attribute::Name), "Nguyễn Thị Thảo Nhi Vy");
+        let bytes = canonical::encode(&draft, status);
+        let key = format!("01@2008/{number}").parse().unwrap();
+        Arrival::State(key, State::new(Version(version), Hlc::from_number(u64::from(version)), bytes))
+    }
+
+    fn play(batches: impl IntoIterator<Item = Vec<Arrival>>) -> Memory {
+        let mut memory = Memory::default();
+        batches.into_iter().for_each(|batch| memory.take(batch));
+        memory
+    }
+
+    fn crowd() -> Vec<Arrival> {
+        (1..=CROWD).map(|number| death(number, 1, Status::Active)).collect()
+    }
+
+    #[test]
+    fn a_crowd_is_compared_with_nobody_however_it_came() {
+        let arrivals = crowd();
+        let one_by_one = play(arrivals.iter().map(|arrival| vec![arrival.clone()]));
+        assert!(one_by_one.findings.is_empty() && one_by_one.members.is_empty());
+        assert_eq!(one_by_one.voids.len(), 1);
+        for batch in [7, BLOCK_NODES_MAX, CROWD] {
+            let other = play(arrivals.rchunks(batch).map(<[Arrival]>::to_vec));
+            assert_eq!(other.digests, one_by_one.digests, "in batches of {batch}");
+            assert_eq!(other.voids, one_by_one.voids, "in batches of {batch}");
+        }
+    }
+
+    #[test]
+    fn who_is_left_of_a_crowd_is_compared_again() {
+        let leave: Vec<Arrival> = (4..=CROWD).map(|number| death(number, 2, Status::Cancelled)).collect();
+        let few = play([(1..4).map(|number| death(number, 1, Status::Active)).collect()]);
+        assert!(!few.findings.is_empty());
+        for batch in [1, 9, CROWD] {
+            let after = play(crowd().chunks(batch).chain(leave.chunks(batch)).map(<[Arrival]>::to_vec));
+            assert_eq!((&after.members, &after.findings), (&few.members, &few.findings), "in batches of {batch}");
+            assert!(after.voids.is_empty());
+            let before_they_came = play(leave.chunks(batch).chain(crowd().chunks(batch)).map(<[Arrival]>::to_vec));
+            assert_eq!(before_they_came.digests, after.digests, "in batches of {batch}");
+        }
+    }
+}
