@@ -115,7 +115,6 @@ impl Keys<'_> {
         let (mother, father) = (parent(Role::Mother), parent(Role::Father));
         let name = self.name(child);
         let (date, year) = (self.date(child.born), self.year(child.born));
-        let place = self.place();
         for (parent, [with_date, given_date, with_name, given_year]) in [
             (
                 mother,
@@ -147,15 +146,19 @@ impl Keys<'_> {
             let couple = [self.name(mother), self.name(father), year.clone()];
             self.add(Role::Entry, "hotich block parents year", &couple);
         }
+        self.local(child);
+    }
+
+    /// What is known of where somebody was born or died.
+    fn local(&mut self, person: &Person) {
+        let (name, date, year, place) =
+            (self.name(person), self.date(person.born), self.year(person.born), self.place());
         self.add(Role::Entry, "hotich block place date", &[place.clone(), date.clone()]);
         self.add(Role::Entry, "hotich block name year place", &[name, year, place.clone()]);
-        if !self.add(
-            Role::Entry,
-            "hotich block ends date",
-            &[family(child), given(child), date.clone(), sex(child.sex)],
-        ) {
-            let ends = [family(child), given(child), date, sex(child.sex), place];
-            self.add(Role::Entry, "hotich block ends date place", &ends);
+        let ends = [family(person), given(person), date, sex(person.sex)];
+        if !self.add(Role::Entry, "hotich block ends date", &ends) {
+            let [family, given, date, sex] = ends;
+            self.add(Role::Entry, "hotich block ends date place", &[family, given, date, sex, place]);
         }
     }
 
@@ -182,6 +185,7 @@ impl Keys<'_> {
         self.add(Role::Entry, "hotich block given death", &[given(deceased), self.place(), died]);
         let years = [name, self.year(deceased.born), self.year(profile.event_date)];
         self.add(Role::Entry, "hotich block name years", &years);
+        self.local(deceased);
     }
 
     /// The full name, its words in any order.

@@ -15,6 +15,8 @@ use serde::Serialize;
 
 /// The registering office of rows that name none.
 pub const AUTHORITY: &str = "unknown";
+/// The name of people who have none: a text that every edition knows to stand where no name is known.
+pub const NO_NAME: &str = "không rõ";
 
 /// What became of the fields of a file, by field.
 pub type Changes = BTreeMap<String, Change>;
@@ -30,7 +32,7 @@ pub struct Change {
     pub moved: u64,
 }
 
-/// A valid record of whatever a draft has; `None` when somebody whom it must name has no name.
+/// A valid record of whatever a draft has; `None` when something that it must have cannot be made up.
 pub fn record(mut draft: Draft, broken_dates: &[Violation], changes: &mut Changes) -> Option<Record> {
     broken_dates.iter().for_each(|violation| change(changes, violation.field).dropped += 1);
     loop {
@@ -53,9 +55,12 @@ fn change(changes: &mut Changes, field: Field) -> &mut Change {
 fn mend(draft: &mut Draft, violation: &Violation, changes: &mut Changes) -> Option<()> {
     let field = violation.field;
     if violation.problem == Problem::Missing {
-        let authority = Field::entry(Attribute::Authority);
-        let can_be_mended = field == authority && draft.get(authority).is_none();
-        return can_be_mended.then(|| draft.set(authority, AUTHORITY));
+        let made_up = match field.attribute()? {
+            Attribute::Authority => AUTHORITY,
+            Attribute::Name => NO_NAME,
+            _ => return None,
+        };
+        return draft.get(field).is_none().then(|| draft.set(field, made_up));
     }
     // Two violations of one field: the first has settled it.
     let Some(value) = draft.get(field).map(str::to_owned) else { return Some(()) };
@@ -135,8 +140,8 @@ mod tests {
         check_name("Lê Lợi", Some("Lê Lợi"));
         check_name("jo4hn sm1th", Some("john smth"));
         check_name("smith/jones (anna)", Some("smith jones anna"));
-        check_name("4411", None);
-        check_name("", None);
+        check_name("4411", Some(NO_NAME));
+        check_name("", Some(NO_NAME));
     }
 
     #[test]
@@ -167,7 +172,7 @@ mod tests {
             let (record, _) = death(&[(NAME, &name), (NUMBER, &number), (BORN, &born),
                 (entry(Attribute::Authority), &authority), (entry(Attribute::RegistrationDate), &registered),
                 (entry(Attribute::EventDate), &died)]);
-            prop_assert_eq!(record.is_some(), name.chars().any(|c| PersonName::parse(&c.to_string()).is_ok()));
+            prop_assert!(record.is_some());
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use hub_rules::matching::PRINCIPALS;
 use hub_rules::node::Node;
-use registry_schema::field::{Attribute, Field};
+use registry_schema::field::{Attribute, Field, Role};
 use registry_schema::ids::RecordKey;
 use registry_schema::layout;
 use registry_schema::mapping::{ColumnName, EvaluateColumns, Mapping, MappingError, Plan};
@@ -12,7 +13,7 @@ use registry_schema::record::Record;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::lenient::{self, Changes};
+use super::lenient::{self, Changes, NO_NAME};
 use super::names::{self, Names};
 use super::rows::Rows;
 use super::sample::{Sample, is_principal};
@@ -63,7 +64,7 @@ pub enum OutsideError {
 pub struct Reading {
     /// Rows.
     pub rows: u64,
-    /// Rows in which somebody whom the entry is about has no name: they stand alone, and count as missed.
+    /// Rows in which somebody whom the entry is about has no name: they are compared by everything else.
     pub unnamed: u64,
     /// Rows that were restored from a form before Unicode, by form.
     pub restored: BTreeMap<&'static str, u64>,
@@ -174,13 +175,15 @@ impl<'m> Door<'m> {
         let (draft, broken_dates) = self.plan.draft(|place| cells.get(place).map_or("", String::as_str));
         match lenient::record(draft, &broken_dates, &mut self.reading.changes) {
             Some(record) => {
+                let nameless =
+                    |role: &Role| record.participant(*role).is_some_and(|it| it.name.as_written() == NO_NAME);
+                self.reading.unnamed += u64::from(PRINCIPALS.iter().any(nameless));
                 self.nodes.extend(record.participants().map(|participant| Node::new(key, participant.role)));
                 take(key, &record);
             }
             None => {
                 let roles = layout::roles(self.mapping.kind).iter().filter(|role| is_principal(**role));
                 self.nodes.extend(roles.map(|role| Node::new(key, *role)));
-                self.reading.unnamed += 1;
             }
         }
     }

@@ -35,7 +35,10 @@ pub(super) fn report(report: &Report) -> anyhow::Result<()> {
 
 fn reading(reading: &Reading) -> anyhow::Result<()> {
     if reading.unnamed > 0 {
-        notice(&format!("{} of {} rows have no name and stand alone", reading.unnamed, reading.rows));
+        notice(&format!(
+            "{} of {} rows have no name and are compared by everything else",
+            reading.unnamed, reading.rows
+        ));
     }
     if !reading.ignored_columns.is_empty() {
         notice(&format!("columns that the mapping does not use: {}", reading.ignored_columns.join(", ")));
