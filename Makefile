@@ -4,10 +4,11 @@ PROVINCES ?= 4
 PEOPLE ?= 20000
 WAIT ?= 1
 SEEDS ?= 10000
+SERVER_SEEDS ?= 500
 ENTRIES ?= 100000
 CARGO ?= cargo
 
-.PHONY: help build demo test lint sim bench clean
+.PHONY: help build demo test lint sim bench bench-postgres clean
 
 help: ## Name the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -20,20 +21,29 @@ demo: build ## Run a country on one machine (SEED, PROVINCES, PEOPLE; WAIT=0 end
 		--bin-dir target/release --out target/demo $(if $(filter 0,$(WAIT)),,--wait)
 
 test: ## Everything: unit, property, scenario, conformance and process tests
-	@.ci/need sqlite3 cargo-nextest
+	@.ci/need sqlite3 cargo-nextest postgres
 	$(CARGO) build --locked --workspace --bins
-	$(CARGO) nextest run --locked --workspace
+	.ci/postgres $(CARGO) nextest run --locked --workspace
 
 lint: ## Formatting and lints, as CI has them
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-sim: ## Order independence over SEEDS seeded worlds
-	@.ci/need cargo-nextest
-	HOTICH_SEEDS=$(SEEDS) $(CARGO) nextest run --locked --release -p hub-store any_order_gives_one_nation
+sim: ## Order independence over SEEDS seeded worlds, SERVER_SEEDS of them on PostgreSQL
+	@.ci/need cargo-nextest postgres
+	HOTICH_SEEDS=$(SEEDS) $(CARGO) nextest run --locked --release -p hub-store \
+		-E 'test(any_order_gives_one_nation) & !binary(postgres)'
+	HOTICH_SEEDS=$(SERVER_SEEDS) .ci/postgres $(CARGO) nextest run --locked --release -p hub-store \
+		-E 'test(any_order_gives_one_nation) & binary(postgres)'
 
 bench: ## How fast, beside its bound (ENTRIES); see benches/README.md
 	$(CARGO) run --release --locked -p registry-benches -- --entries $(ENTRIES) --out target/bench/judge.json
+
+bench-postgres: ## The same on a PostgreSQL of its own (ENTRIES)
+	@.ci/need postgres
+	$(CARGO) build --release --locked -p registry-benches
+	.ci/postgres sh -c 'target/release/bench-judge --store "$$HOTICH_POSTGRES" --entries $(ENTRIES) \
+		--out target/bench/judge-postgres.json'
 
 clean: ## Remove everything built
 	$(CARGO) clean

@@ -1,4 +1,4 @@
-//! How fast the nation takes in and judges entries on the embedded store, beside the bound of the same disk.
+//! How fast the nation takes in and judges entries on a store, beside the bound of the same disk.
 //!
 //! The bound is what SQLite does with the very same canonical bytes when nobody asks what they mean: one narrow table,
 //! one primary key, the same durability, the same rows in a transaction.
@@ -11,20 +11,23 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
+use central_hub::open::StoreUrl;
 use central_hub::reconcile::Reconciler;
 use clap::Parser;
 use hub_store::model::Append;
-use hub_store::sqlite::Sqlite;
 use hub_store::{Journal as _, Registry as _};
 use serde::Serialize;
 
-/// Measures journaling and judging on the embedded store beside the bound.
+/// Measures journaling and judging on a fresh store beside the bound.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  bench-judge --entries 100000 --out target/bench/judge.json")]
 struct Arguments {
     /// About how many entries to judge
     #[arg(long, default_value_t = 100_000)]
     entries: u32,
+    /// A fresh store on a server, as postgres://USER@HOST/DATABASE [default: an embedded one]
+    #[arg(long, value_name = "URL", conflicts_with = "keep")]
+    store: Option<StoreUrl>,
     /// Where the report goes
     #[arg(long, default_value = "target/bench/judge.json")]
     out: PathBuf,
@@ -45,7 +48,9 @@ struct Report {
     /// Rates of each fifth of the entries.
     reconciled_fifths_rps: Vec<f64>,
     growth_ratio: f64,
-    store_bytes_per_entry: f64,
+    /// Of the embedded store's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store_bytes_per_entry: Option<f64>,
 }
 
 /// Frames of one journal commit.
@@ -62,13 +67,15 @@ async fn main() -> anyhow::Result<()> {
     report.bound_insert_rps = load::bound(&folder.path().join("bound.db"), &states)?;
     let frames = load::frames(&states)?;
     drop(states);
-    let store = arguments.keep.clone().unwrap_or_else(|| folder.path().join("national.db"));
-    measure(&store, frames, &mut report).await?;
+    let embedded = || StoreUrl::Sqlite(arguments.keep.clone().unwrap_or_else(|| folder.path().join("national.db")));
+    let url = arguments.store.clone().unwrap_or_else(embedded);
+    measure(&url, frames, &mut report).await?;
     print(&report, &arguments.out)
 }
 
-async fn measure(path: &Path, frames: Vec<Append>, report: &mut Report) -> anyhow::Result<()> {
-    let store = Sqlite::open(path)?;
+async fn measure(url: &StoreUrl, frames: Vec<Append>, report: &mut Report) -> anyhow::Result<()> {
+    let store = url.open(true).await?;
+    anyhow::ensure!(store.counts().await?.is_empty(), "the store is not fresh");
     let began = Instant::now();
     for commit in frames.chunks(COMMIT_FRAMES) {
         store.append(commit.to_vec()).await?;
@@ -90,7 +97,9 @@ async fn measure(path: &Path, frames: Vec<Append>, report: &mut Report) -> anyho
     let fifths = &report.reconciled_fifths_rps;
     report.growth_ratio = fifths.last().zip(fifths.first()).map_or(0.0, |(last, first)| last / first);
     anyhow::ensure!(store.digests().await?.watermark.backlog.0 > 0, "nothing was judged");
-    report.store_bytes_per_entry = fs::metadata(path)?.len() as f64 / report.entries as f64;
+    if let StoreUrl::Sqlite(path) = url {
+        report.store_bytes_per_entry = Some(fs::metadata(path)?.len() as f64 / report.entries as f64);
+    }
     Ok(())
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct Common {
-    /// The national store, as sqlite:PATH
+    /// The national store, as sqlite:PATH or postgres://USER@HOST/DATABASE (its password also from PGPASSWORD)
     #[arg(long, global = true, env = "HOTICH_NATIONAL_STORE", hide_env_values = true, value_name = "URL")]
     pub(super) store: Option<StoreUrl>,
     /// How results are printed

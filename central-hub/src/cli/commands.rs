@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use hub_store::sqlite::Sqlite;
+use hub_store::AnyStore;
 use registry_schema::ids::Origin;
 
 use super::arguments::{Arguments, Command, Output, PersonCommand, ProvincesCommand, RecordCommand};
@@ -62,7 +62,9 @@ async fn without_store(command: Command, config: Option<&Path>, format: Output) 
             evaluate::explain(None, arguments, format).await
         }
         _ => {
-            output::notice("error: name the national store: --store sqlite:PATH, or set HOTICH_NATIONAL_STORE");
+            output::notice(
+                "error: name the national store: --store sqlite:PATH or --store postgres://..., or set HOTICH_NATIONAL_STORE",
+            );
             Ok(Exit::Usage)
         }
     }
@@ -100,7 +102,7 @@ pub(super) fn found<T: serde::Serialize>(
 }
 
 async fn enrol(
-    store: &Sqlite,
+    store: &AnyStore,
     province: Origin,
     name: Option<String>,
     token_file: &Path,
@@ -125,7 +127,7 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-async fn audit(store: &Sqlite, format: Output) -> anyhow::Result<Exit> {
+async fn audit(store: &AnyStore, format: Output) -> anyhow::Result<Exit> {
     let report = audit::audit(store, |entries| output::progress(&format!("audit: {entries} journal entries"))).await?;
     output::progress_done();
     let intact = report.intact;

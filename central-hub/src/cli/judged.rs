@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use hub_rules::policy::Policy;
-use hub_store::sqlite::Sqlite;
+use hub_store::AnyStore;
 
 use super::arguments::{CompletenessArguments, Output};
 use super::{commands, output};
@@ -45,7 +45,7 @@ fn rules_table(report: &RulesReport) -> anyhow::Result<()> {
 
 /// Tells which numbers are missing in the books.
 pub(super) async fn completeness(
-    store: &Sqlite,
+    store: &AnyStore,
     arguments: &CompletenessArguments,
     format: Output,
 ) -> anyhow::Result<Exit> {
@@ -108,7 +108,7 @@ fn csv<const COLUMNS: usize>(
 }
 
 /// Makes the registry anew beside the one that stands, and compares.
-pub(super) async fn verify(store: &Sqlite, config: Option<&Path>, format: Output) -> anyhow::Result<Exit> {
+pub(super) async fn verify(store: &AnyStore, config: Option<&Path>, format: Output) -> anyhow::Result<Exit> {
     let policy = policy(config)?;
     ruling::check(store, &policy).await?;
     let scratch = tempfile::tempdir().context("no scratch folder for the rebuild; set TMPDIR to one with space")?;
@@ -128,7 +128,7 @@ pub(super) async fn verify(store: &Sqlite, config: Option<&Path>, format: Output
 }
 
 /// Makes the registry anew in the place of the one that stands.
-pub(super) async fn apply(store: Sqlite, config: Option<&Path>) -> anyhow::Result<Exit> {
+pub(super) async fn apply(store: AnyStore, config: Option<&Path>) -> anyhow::Result<Exit> {
     let policy = policy(config)?;
     rebuild::apply(store, policy, |entries| output::progress(&format!("rebuild: {entries} journal entries"))).await?;
     output::progress_done();

@@ -18,7 +18,9 @@ pub enum StoreError {
         place: String,
     },
     /// The store may be read and not written.
-    #[error("{place}: the store is read-only; check the owner and the mode of the file and its folder")]
+    #[error(
+        "{place}: the store is read-only; of a file check the owner and the mode, of a server that it is the primary"
+    )]
     ReadOnly {
         /// The database.
         place: String,

@@ -7,9 +7,12 @@ pub mod error;
 pub mod model;
 pub mod national;
 pub mod sqlite;
+pub mod postgres;
+pub mod any;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use any::AnyStore;
 pub use error::StoreError;
 pub use national::{Cases, Journal, NationalStore, Registry};
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use hub_rules::finding::FindingId;
 use hub_rules::policy::Policy;
 use hub_rules::verdict::{Answer, Verdict};
+use hub_store::AnyStore;
 use hub_store::model::FindingFilter;
-use hub_store::sqlite::Sqlite;
 
 use super::arguments::Output;
 use super::{commands, judged, output};
@@ -31,7 +31,7 @@ const NO_RULE: &str = "none of these rules has that severity; `central-hub rules
 
 /// Runs one command.
 pub(super) async fn run(
-    store: &Sqlite,
+    store: &AnyStore,
     config: Option<&Path>,
     command: CasesCommand,
     format: Output,
@@ -73,7 +73,7 @@ pub(super) fn exit_of(error: &AnswerError) -> Exit {
 }
 
 async fn list(
-    store: &Sqlite,
+    store: &AnyStore,
     policy: &Policy,
     mut filter: FindingFilter,
     every_page: bool,
@@ -89,7 +89,7 @@ async fn list(
 }
 
 /// Shows a case; answers are not tried where the configuration is not the one that the registry was judged under.
-async fn show(store: &Sqlite, policy: &Arc<Policy>, id: FindingId, format: Output) -> anyhow::Result<Exit> {
+async fn show(store: &AnyStore, policy: &Arc<Policy>, id: FindingId, format: Output) -> anyhow::Result<Exit> {
     let is_tried = match ruling::check(store, policy).await {
         Ok(_) => true,
         Err(error @ RulingError::Differs { .. }) => {
@@ -115,7 +115,7 @@ fn given(verdict: &Verdict, format: Output) -> anyhow::Result<Exit> {
 }
 
 async fn resolve_all(
-    store: &Sqlite,
+    store: &AnyStore,
     policy: Arc<Policy>,
     arguments: ResolveArguments,
     format: Output,
@@ -148,7 +148,7 @@ async fn resolve_all(
 }
 
 async fn undo_all(
-    store: &Sqlite,
+    store: &AnyStore,
     batch: BatchId,
     (care, mode): (CareArguments, Mode),
     words: WordsArguments,
@@ -195,7 +195,7 @@ fn command_line(cases: u64) -> String {
 }
 
 /// How answers are given; they are tried only under what the registry was judged under.
-async fn mode(store: &Sqlite, policy: Arc<Policy>, care: CareArguments) -> anyhow::Result<Mode> {
+async fn mode(store: &AnyStore, policy: Arc<Policy>, care: CareArguments) -> anyhow::Result<Mode> {
     if !care.dry_run {
         return Ok(Mode::Journal);
     }

@@ -1,0 +1,130 @@
+//! Several hubs on one database, connections that end in the middle, and answers that are lost.
+
+mod cluster;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use cluster::Database;
+use hub_rules::Plan;
+use hub_store::conformance::{self, Schedule, World};
+use hub_store::model::{Appended, Applied, JournalId, Queue};
+use hub_store::postgres::Postgres;
+use hub_store::{Journal as _, Registry as _, StoreError};
+use tokio::time::sleep;
+
+const SEATS: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks
+     WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+const EVERYBODY: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+fn applied(journal: i64) -> Applied {
+    Applied { queue: Queue::Live, journal: JournalId(journal), lanes: BTreeMap::new(), now_ms: 0 }
+}
+
+async fn commit(store: &Postgres, journal: i64) -> Result<(), StoreError> {
+    store.commit(Plan::default(), applied(journal)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_hub_judges_and_another_takes_over() {
+    let database = Database::create().await;
+    let first = database.store().await;
+    let second = Postgres::open(&database.store_url()).await.expect("a second hub");
+    commit(&first, 1).await.expect("the first one judges");
+    assert_eq!(second.lead().await.expect("asks"), None);
+    assert!(matches!(commit(&second, 2).await, Err(StoreError::Busy { .. })), "a hub that does not judge commits");
+    assert!(matches!(second.reset().await, Err(StoreError::Busy { .. })), "a hub that does not judge resets");
+    drop(first);
+    for _ in 0..100 {
+        if second.lead().await.expect("asks").is_some() {
+            return commit(&second, 3).await.expect("the second one judges");
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nobody judges");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_was_replaced_commits_nothing() {
+    let database = Database::create().await;
+    let first = database.store().await;
+    let second = Postgres::open(&database.store_url()).await.expect("a second hub");
+    database.client().await.query_one(SEATS, &[]).await.expect("ends the first one's seat");
+    assert!(second.lead().await.expect("asks").is_some());
+    commit(&second, 7).await.expect("judges");
+    let refused = commit(&first, 9).await.expect_err("the first one does not know yet");
+    assert!(matches!(refused, StoreError::Busy { .. }), "{refused}");
+    assert_eq!(first.digests().await.expect("reads").watermark.live, JournalId(7));
+    assert_eq!(first.lead().await.expect("asks"), None);
+}
+
+/// Ends every connection to a database again and again until told to stop; answers how many it ended.
+fn terminate_all(database: &Database, stop: &Arc<AtomicBool>) -> (tokio::task::JoinHandle<()>, Arc<AtomicU32>) {
+    let (url, stop, ended) = (database.url(), Arc::clone(stop), Arc::new(AtomicU32::new(0)));
+    let count = Arc::clone(&ended);
+    let task = tokio::spawn(async move {
+        let client = cluster::client(&url).await;
+        while !stop.load(Ordering::Relaxed) {
+            sleep(Duration::from_millis(rand::random_range(40..120))).await;
+            let row = client.query_one(EVERYBODY, &[]).await.expect("ends connections");
+            count.fetch_add(u32::try_from(row.get::<_, i64>(0)).expect("few"), Ordering::Relaxed);
+        }
+    });
+    (task, ended)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_judged_while_connections_end_is_judged_once() {
+    let database = Database::create().await;
+    let store = database.store().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let (task, ended) = terminate_all(&database, &stop);
+    // Some worlds, one after the other, of the same provinces: one nation.
+    let schedule: Schedule = (0..12).flat_map(|seed| World::new(seed).schedule()).collect();
+    conformance::play(&store, &schedule).await;
+    let expected = conformance::play_in_memory(&schedule);
+    assert_eq!(store.digests().await.expect("reads").digests, expected.digests);
+    stop.store(true, Ordering::Relaxed);
+    task.await.expect("ends");
+    assert!(ended.load(Ordering::Relaxed) > 5, "too little was ended: {ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_journaled_while_connections_end_stands_once() {
+    let database = Database::create().await;
+    let store = database.store().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let (task, ended) = terminate_all(&database, &stop);
+    for taken in 0..300 {
+        let appended = store.append(vec![conformance::big_frame(taken)]).await.expect("appends");
+        let id = JournalId(i64::try_from(taken).expect("few") + 1);
+        assert_eq!(appended, [Appended::At(id)], "every frame stands once, and in order");
+    }
+    stop.store(true, Ordering::Relaxed);
+    task.await.expect("ends");
+    assert!(ended.load(Ordering::Relaxed) > 5, "too little was ended: {ended:?}");
+    assert_eq!(store.cursors(conformance::origin()).await.expect("reads")[0].seq.0, 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hubs_that_append_at_once_give_one_order() {
+    let database = Database::create().await;
+    let hubs = [database.store().await, Postgres::open(&database.store_url()).await.expect("a second hub")];
+    let append = |hub: Postgres| async move {
+        let mut ids = Vec::new();
+        while ids.len() < 40 {
+            let taken = hub.cursors(conformance::origin()).await.expect("reads").first().map_or(0, |at| at.seq.0);
+            if let [Appended::At(id)] = hub.append(vec![conformance::big_frame(taken)]).await.expect("appends")[..] {
+                ids.push(id.0);
+            }
+        }
+        ids
+    };
+    let (one, other) = tokio::join!(tokio::spawn(append(hubs[0].clone())), tokio::spawn(append(hubs[1].clone())));
+    let mut ids = [one.expect("ends"), other.expect("ends")].concat();
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=80).collect::<Vec<i64>>(), "numbers without gaps");
+}
