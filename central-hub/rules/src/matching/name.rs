@@ -48,7 +48,7 @@ pub(crate) struct Verdict {
     pub(crate) odd: bool,
     /// Whether the family names differ.
     pub(crate) family_differs: bool,
-    /// Whether a middle name or a mark differs, as between twins.
+    /// Whether a middle name, a mark or one of several given names differs, as between twins.
     pub(crate) as_of_twins: bool,
 }
 
@@ -259,7 +259,8 @@ impl Pen<'_> {
             }
             return verdict;
         }
-        if given == Agreement::Different && self.given_elsewhere() {
+        let elsewhere = given == Agreement::Different && self.given_elsewhere();
+        if elsewhere {
             let bits = a.given().bits.min(b.given().bits);
             self.write(Level::GivenElsewhere, bits);
         } else {
@@ -271,7 +272,7 @@ impl Pen<'_> {
         // Who differs in both is somebody else: what stands between says nothing more.
         let middle_differs = !(verdict.given_differs && verdict.family_differs) && self.write_middle();
         let two_known = given == Agreement::Slip && a.given().known && b.given().known;
-        verdict.as_of_twins = middle_differs || two_known || given == Agreement::MarksDiffer;
+        verdict.as_of_twins = elsewhere || middle_differs || two_known || given == Agreement::MarksDiffer;
         verdict
     }
 

@@ -47,6 +47,16 @@ mod tests {
     }
 
     #[test]
+    fn twins_of_whom_one_bears_the_others_name_in_the_middle_are_asked_about() {
+        let birth = "child_sex=2; child_birth_date=02.03.1990; mother_name=Lê Thị Mai; father_name=Vũ Quốc Toản; \
+                     event_place=Kim Liên, Nam Đàn, Nghệ An";
+        check(
+            &format!("01/1 birth child_name=Vũ Thị Lan; {birth}\n01/2 birth child_name=Vũ Thị Lan Anh; {birth}"),
+            "case double_registration 01/1 01/2",
+        );
+    }
+
+    #[test]
     fn a_human_can_part_what_was_linked_and_take_it_back() {
         let twice = format!("01/1 birth {HUNG}\n79/1 birth {HUNG}");
         check(
