@@ -225,6 +225,12 @@ mod tests {
     }
 
     fn check(edges: &[(i64, i64, Likeness, i32)], expected: &[&[i64]]) {
+        check_apart(edges, &[], expected);
+    }
+
+    fn check_apart(edges: &[(i64, i64, Likeness, i32)], apart: &[(i64, i64)], expected: &[&[i64]]) {
+        let apart: BTreeSet<(Node, Node)> =
+            apart.iter().flat_map(|(a, b)| [(node(*a), node(*b)), (node(*b), node(*a))]).collect();
         let edges: Vec<Edge> = edges
             .iter()
             .map(|(a, b, likeness, strength)| Edge {
@@ -235,7 +241,7 @@ mod tests {
             .collect();
         let nodes: BTreeSet<Node> = edges.iter().flat_map(|edge| [edge.pair.0, edge.pair.1]).collect();
         for edges in [edges.clone(), edges.iter().rev().copied().collect()] {
-            let clusters = solve(nodes.clone(), edges, |_, _| false, |node| node);
+            let clusters = solve(nodes.clone(), edges, |a, b| apart.contains(&(a, b)), |node| node);
             let mut persons: Vec<BTreeSet<Node>> = clusters.into_iter().flat_map(|c| c.persons.into_values()).collect();
             persons.retain(|nodes| nodes.len() > 1);
             persons.sort();
@@ -243,6 +249,14 @@ mod tests {
                 expected.iter().map(|person| person.iter().map(|number| node(*number)).collect()).collect();
             assert_eq!(persons, expected);
         }
+    }
+
+    #[test]
+    fn of_two_that_cannot_both_be_joined_the_stronger_is_and_of_equals_the_lesser_pair() {
+        let apart = [(1, 3)];
+        check_apart(&[(1, 2, Likeness::Same, 9_000), (2, 3, Likeness::Same, 8_999)], &apart, &[&[1, 2]]);
+        check_apart(&[(1, 2, Likeness::Same, 8_999), (2, 3, Likeness::Same, 9_000)], &apart, &[&[2, 3]]);
+        check_apart(&[(1, 2, Likeness::Same, 9_000), (2, 3, Likeness::Same, 9_000)], &apart, &[&[1, 2]]);
     }
 
     #[test]
