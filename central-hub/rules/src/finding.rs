@@ -238,6 +238,12 @@ impl Finding {
         Self { id, rule, certainty, records, scope: 0, evidence, answer: None, chosen: None }
     }
 
+    /// The records concerned beside one of them.
+    #[must_use]
+    pub fn others(&self, key: RecordKey) -> Vec<RecordKey> {
+        self.records.iter().copied().filter(|other| *other != key).collect()
+    }
+
     /// Whether a human must still decide.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -145,7 +145,7 @@ impl FoundWord {
             rule: finding.rule,
             open: finding.is_open(),
             link: finding.certainty == Certainty::Link,
-            others: finding.records.iter().copied().filter(|other| *other != key).collect(),
+            others: finding.others(key),
             evidence: finding.evidence.clone(),
             answer: finding.answer,
             chosen: finding.chosen == Some(key),

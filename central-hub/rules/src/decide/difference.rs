@@ -9,12 +9,12 @@ use super::merge::{Merged, MergedRecord};
 use super::reach::Reach;
 use crate::context::Context;
 use crate::digests::{Section, finding_row, member_row, record_row, state_row, verdict_row};
-use crate::finding::{Certainty, Finding, FindingId};
+use crate::finding::{Finding, FindingId};
 use crate::node::{Membership, Node};
 use crate::plan::{FoundWord, Notice, PastRow, Plan, RecordRow, Word};
 use crate::reading::Reading;
 
-pub(super) fn plan(context: &Context, merged: &Merged, reach: &Reach, judged: &Judged) -> Plan {
+pub(super) fn plan(context: &Context, merged: &Merged, reach: &Reach<'_>, judged: &Judged) -> Plan {
     let mut plan = Plan::default();
     plan.tally.resent = merged.resent;
     for (key, record) in &merged.records {
@@ -24,6 +24,7 @@ pub(super) fn plan(context: &Context, merged: &Merged, reach: &Reach, judged: &J
             present(&mut plan, context, *key, record);
         }
     }
+    (plan.voids_added, plan.voids_removed) = reach.crowds.moves();
     members(&mut plan, context, reach, judged);
     findings(&mut plan, context, reach, judged);
     for (id, verdict) in &merged.verdicts {
@@ -86,7 +87,7 @@ fn entry_notice(plan: &mut Plan, key: RecordKey, record: &MergedRecord) {
     plan.notices.push(Notice { key, word });
 }
 
-fn members(plan: &mut Plan, context: &Context, reach: &Reach, judged: &Judged) {
+fn members(plan: &mut Plan, context: &Context, reach: &Reach<'_>, judged: &Judged) {
     let after: BTreeMap<Node, Membership> = judged.clusters.iter().flat_map(|cluster| cluster.memberships()).collect();
     let everybody: BTreeSet<Node> = reach.everybody().collect();
     for node in everybody {
@@ -107,7 +108,7 @@ fn members(plan: &mut Plan, context: &Context, reach: &Reach, judged: &Judged) {
     }
 }
 
-fn findings(plan: &mut Plan, context: &Context, reach: &Reach, judged: &Judged) {
+fn findings(plan: &mut Plan, context: &Context, reach: &Reach<'_>, judged: &Judged) {
     let scopes = reach.request.scopes.iter().filter_map(|scope| context.findings.get(scope));
     let before: BTreeMap<FindingId, &Finding> = scopes.flatten().map(|finding| (finding.id, finding)).collect();
     for (id, old) in &before {
@@ -140,27 +141,14 @@ fn says_the_same(old: &Finding, new: &Finding) -> bool {
 
 fn closed(plan: &mut Plan, finding: &Finding) {
     for key in &finding.records {
-        let word = Word::Closed { id: finding.id, rule: finding.rule, others: others(finding, *key) };
+        let word = Word::Closed { id: finding.id, rule: finding.rule, others: finding.others(*key) };
         plan.notices.push(Notice { key: *key, word });
     }
 }
 
 fn found(plan: &mut Plan, finding: &Finding) {
     for key in &finding.records {
-        let word = Word::Found(FoundWord {
-            id: finding.id,
-            rule: finding.rule,
-            open: finding.is_open(),
-            link: finding.certainty == Certainty::Link,
-            others: others(finding, *key),
-            evidence: finding.evidence.clone(),
-            answer: finding.answer,
-            chosen: finding.chosen == Some(*key),
-        });
+        let word = Word::Found(FoundWord::about(finding, *key));
         plan.notices.push(Notice { key: *key, word });
     }
-}
-
-fn others(finding: &Finding, key: RecordKey) -> Vec<RecordKey> {
-    finding.records.iter().copied().filter(|other| *other != key).collect()
 }

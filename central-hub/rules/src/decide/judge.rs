@@ -32,12 +32,12 @@ pub(super) struct Judged {
 type Readings<'a> = BTreeMap<RecordKey, &'a Reading>;
 type PairVerdicts<'a> = BTreeMap<(RecordKey, RecordKey), Vec<&'a Verdict>>;
 
-pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach, crowds: &Crowds<'_>) -> Judged {
+pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach<'_>) -> Judged {
     let records = in_force(context, merged, reach);
     let parts = parts(&records, reach);
     let verdicts: Vec<&Verdict> = context.verdicts.values().chain(merged.verdicts.values()).collect();
     let by_pair = by_pair(&verdicts);
-    let relations = relations(&records, &parts, &by_pair, crowds);
+    let relations = relations(&records, &parts, &by_pair, &reach.crowds);
     let apart = |a: Node, b: Node| match verdict_on(&by_pair, a.key, b.key).map(|verdict| verdict.answer) {
         Some(Answer::Different) => a.role == b.role || matching::apart(parts[&a], parts[&b]),
         Some(Answer::Same) if a.role == b.role => false,
@@ -54,7 +54,7 @@ pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach, crowds: &
     let in_reach =
         |cluster: &&Cluster| cluster.nodes().any(|node| reach.joined.contains(&node) || reach.judged.contains(&node));
     let in_clusters = clusters.iter().filter(in_reach).flat_map(|cluster| judge_cluster(&scene, cluster));
-    let in_blocks = naturals(&records, reach, crowds).into_iter();
+    let in_blocks = naturals(&records, reach).into_iter();
     let in_blocks = in_blocks.flat_map(|(block, entries)| judge_block(&scene, block, &entries));
     let mut findings = BTreeMap::new();
     let told = |finding: &Finding| context.policy().treatment(finding.rule) != Treatment::Ignore;
@@ -67,7 +67,7 @@ pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach, crowds: &
 }
 
 /// The records in force of everybody who was reached, as they are after the batch.
-fn in_force<'a>(context: &'a Context, merged: &'a Merged, reach: &Reach) -> Readings<'a> {
+fn in_force<'a>(context: &'a Context, merged: &'a Merged, reach: &Reach<'_>) -> Readings<'a> {
     let present = |key: RecordKey| match merged.records.get(&key) {
         Some(record) => Some(&record.present),
         None => context.entries.get(&key).map(|stored| &stored.present),
@@ -76,7 +76,7 @@ fn in_force<'a>(context: &'a Context, merged: &'a Merged, reach: &Reach) -> Read
     records.filter(|(_, reading)| reading.in_force().is_some()).collect()
 }
 
-fn parts<'a>(records: &Readings<'a>, reach: &Reach) -> Parts<'a> {
+fn parts<'a>(records: &Readings<'a>, reach: &Reach<'_>) -> Parts<'a> {
     let part = |node: Node| {
         let reading = records.get(&node.key)?;
         let (record, profile) = (reading.in_force()?, reading.profile()?);
@@ -142,11 +142,11 @@ fn join_by_verdict(parts: &Parts<'_>, a: RecordKey, b: RecordKey, relations: &mu
 }
 
 /// The entries of each natural key whose findings may change.
-fn naturals<'a>(records: &Readings<'a>, reach: &Reach, crowds: &Crowds<'_>) -> BTreeMap<i64, Vec<Entry<'a>>> {
+fn naturals<'a>(records: &Readings<'a>, reach: &Reach<'_>) -> BTreeMap<i64, Vec<Entry<'a>>> {
     let mut naturals: BTreeMap<i64, Vec<Entry<'a>>> = BTreeMap::new();
     for (key, reading) in records {
         let block =
-            reading.natural_block().filter(|block| reach.naturals.contains(block) && !crowds.is_crowded(*block));
+            reading.natural_block().filter(|block| reach.naturals.contains(block) && !reach.crowds.is_crowded(*block));
         if let (Some(block), Some(record)) = (block, reading.in_force()) {
             naturals.entry(block).or_default().push(Entry { key: *key, record });
         }

@@ -10,7 +10,6 @@ mod difference;
 use crate::arrival::Arrival;
 use crate::context::{Context, Request};
 use crate::plan::Plan;
-use crowds::{Crowds, changes};
 pub use merge::Batch;
 
 /// What must still be loaded before the batch can be judged; empty when nothing is.
@@ -24,10 +23,8 @@ pub fn missing(context: &Context, batch: &Batch) -> Request {
 pub fn decide(context: &Context, batch: &Batch) -> Plan {
     let merged = batch.merge(context);
     let reach = reach::Reach::of(context, batch);
-    let crowds = Crowds::of(context, &changes(context, batch));
-    let judged = judge::judge(context, &merged, &reach, &crowds);
-    let (voids_added, voids_removed) = crowds.moves();
-    Plan { voids_added, voids_removed, ..difference::plan(context, &merged, &reach, &judged) }
+    let judged = judge::judge(context, &merged, &reach);
+    difference::plan(context, &merged, &reach, &judged)
 }
 
 impl FromIterator<Arrival> for Batch {

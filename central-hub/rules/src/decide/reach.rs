@@ -14,7 +14,9 @@ use crate::reading::Reading;
 
 /// The reach of a batch. Computed again after each load until nothing new turns up.
 #[derive(Debug, Default)]
-pub(super) struct Reach {
+pub(super) struct Reach<'a> {
+    /// Which blocks are crowded.
+    pub(super) crowds: Crowds<'a>,
     /// Participants whose clusters may change, with everybody in those clusters.
     pub(super) joined: BTreeSet<Node>,
     /// Participants of further clusters whose findings may change: the spouses of the joined.
@@ -27,11 +29,10 @@ pub(super) struct Reach {
     pub(super) request: Request,
 }
 
-impl Reach {
-    pub(super) fn of(context: &Context, batch: &Batch) -> Self {
+impl<'a> Reach<'a> {
+    pub(super) fn of(context: &'a Context, batch: &'a Batch) -> Self {
         let changes = changes(context, batch);
-        let crowds = Crowds::of(context, &changes);
-        let mut reach = Self::default();
+        let mut reach = Self { crowds: Crowds::of(context, &changes), ..Self::default() };
         reach.request.voids = true;
         reach.request.nodes_per_block_max = nodes_wanted(batch);
         for (key, _) in batch.states() {
@@ -40,10 +41,10 @@ impl Reach {
         }
         for change in changes {
             let states = change.before.into_iter().chain([change.after]);
-            states.for_each(|reading| reach.touch(context, &crowds, change.key, reading));
+            states.for_each(|reading| reach.touch(context, change.key, reading));
         }
         for verdict in batch.verdicts() {
-            verdict.records.iter().for_each(|key| reach.touch_stored(context, &crowds, *key));
+            verdict.records.iter().for_each(|key| reach.touch_stored(context, *key));
         }
         reach.follow_verdicts(context);
         reach.joined = reach.spread(context, reach.joined.clone());
@@ -55,13 +56,13 @@ impl Reach {
     }
 
     /// A record that changes: its participants, and everybody who stands in a block with it.
-    fn touch(&mut self, context: &Context, crowds: &Crowds<'_>, key: RecordKey, reading: &Reading) {
+    fn touch(&mut self, context: &Context, key: RecordKey, reading: &Reading) {
         let Some(record) = reading.in_force() else { return };
         self.joined.extend(record.participants().map(|person| Node::new(key, person.role)));
         self.naturals.extend(reading.natural_block());
         for (block, _) in reading.blocks() {
             self.request.blocks.insert(*block);
-            if crowds.stays_crowded(*block) {
+            if self.crowds.stays_crowded(*block) {
                 continue;
             }
             for mate in context.blocks.get(block).into_iter().flatten() {
@@ -81,10 +82,10 @@ impl Reach {
     }
 
     /// A record that a verdict speaks of: as if it changed.
-    fn touch_stored(&mut self, context: &Context, crowds: &Crowds<'_>, key: RecordKey) {
+    fn touch_stored(&mut self, context: &Context, key: RecordKey) {
         self.request.records.insert(key);
         if let Some(stored) = context.entries.get(&key) {
-            self.touch(context, crowds, key, &stored.present);
+            self.touch(context, key, &stored.present);
         }
     }
 
