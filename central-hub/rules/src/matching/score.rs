@@ -72,7 +72,8 @@ pub struct Score {
     pub identity_agrees: bool,
     /// Whether one of two different given names is no name that the edition knows.
     pub odd_name: bool,
-    /// Whether the names differ as those of twins do, or a parent is another: a human must look, however much agrees.
+    /// Whether they differ as siblings do, or a parent is another, or neither name nor date of birth is quite the same: a
+    /// human must look, however much agrees.
     pub doubtful: bool,
 }
 
@@ -170,8 +171,8 @@ pub fn score(a: Side<'_>, b: Side<'_>, edition: &Edition) -> Score {
     let born = date::compare_births(a.person.born, b.person.born, edition, &mut score);
     sexes(a.person.sex, b.person.sex, edition, &mut score);
     score.odd_name = own.odd;
-    score.identity_agrees = (own.compared && !own.given_differs && !own.family_differs)
-        || born.is_some_and(|born| !matches!(born, Agreement::Far | Agreement::YearNear | Agreement::YearOnly));
+    score.identity_agrees =
+        (own.compared && !own.given_differs && !own.family_differs) || (born.is_some() && !two_dates(born));
     let kin = if score.sense == Sense::OneEvent { kin(a, b, edition, &mut score) } else { Kin::default() };
     places(a, b, edition, &mut score);
     if score.sense == Sense::OneEvent {
@@ -179,6 +180,9 @@ pub fn score(a: Side<'_>, b: Side<'_>, edition: &Edition) -> Score {
         books(a.profile, b.profile, edition, &mut score);
     }
     let settled = score.numbers_equal || score.lines.iter().any(|line| line.level == Level::PaperEqual);
+    if score.sense == Sense::OneEvent && a.person.is_principal() && !settled {
+        score.doubtful = two_dates(born) && !score.name_is_equal();
+    }
     match score.sense {
         Sense::OneEvent if a.person.role == Role::Child && !settled => {
             children(a, b, (own, born, &kin), &mut score);
@@ -204,16 +208,22 @@ fn children(a: Side<'_>, b: Side<'_>, found: (name::Verdict, Option<Agreement>, 
     if (own.given_differs || own.family_differs) && kin.agree > 0 {
         score.forbid(Bar::TwoGivenNames);
     }
-    let two_dates = matches!(born, Some(Agreement::YearOnly | Agreement::YearNear | Agreement::Far));
     let full = a.person.born.is_some_and(|date| date.is_full()) && b.person.born.is_some_and(|date| date.is_full());
-    if kin.agree == 2 && two_dates && full {
+    if kin.agree == 2 && two_dates(born) && full {
         score.forbid(Bar::TwoBirths);
     }
+    // A year that somebody remembered may be wrong, and may be that of a brother who bears the name.
+    let two_years = !full && (two_dates(born) || born == Some(Agreement::Slip));
     let together = a.profile.registered.is_some() && a.profile.registered == b.profile.registered;
     let two_entries = together && (a.profile.natural.is_none() || a.profile.natural != b.profile.natural);
     let date_slips = matches!(born, Some(Agreement::Slip | Agreement::TwoOfThree | Agreement::Near));
     let as_of_twins = own.as_of_twins || ((two_entries || date_slips) && !score.name_is_equal());
-    score.doubtful = kin.differ > 0 || (kin.agree > 0 && as_of_twins);
+    score.doubtful |= kin.differ > 0 || (kin.agree > 0 && (as_of_twins || two_years));
+}
+
+/// Whether two dates of birth are two dates, and not one with a slip or one of which less is known.
+fn two_dates(born: Option<Agreement>) -> bool {
+    matches!(born, Some(Agreement::YearOnly | Agreement::YearNear | Agreement::Far))
 }
 
 /// Two equal parts are compared as one event unless the entries plainly tell of two.
@@ -222,9 +232,7 @@ fn sense(a: Side<'_>, b: Side<'_>) -> Sense {
         return Sense::OneLife;
     }
     let dates_agree = match (a.profile.event_date, b.profile.event_date) {
-        (Some(one), Some(other)) => {
-            !matches!(date::agreement(one, other), Agreement::Far | Agreement::YearNear | Agreement::YearOnly)
-        }
+        (Some(one), Some(other)) => !two_dates(Some(date::agreement(one, other))),
         _ => true,
     };
     let same_book = a.profile.natural.is_some() && a.profile.natural == b.profile.natural;
@@ -240,9 +248,7 @@ fn sense(a: Side<'_>, b: Side<'_>) -> Sense {
 fn same_child(a: &Profile, b: &Profile) -> bool {
     let (Some(one), Some(other)) = (a.person(Role::Child), b.person(Role::Child)) else { return false };
     let dates = match (one.born, other.born) {
-        (Some(one), Some(other)) => {
-            !matches!(date::agreement(one, other), Agreement::Far | Agreement::YearNear | Agreement::YearOnly)
-        }
+        (Some(one), Some(other)) => !two_dates(Some(date::agreement(one, other))),
         _ => true,
     };
     dates && same_given(one, other)

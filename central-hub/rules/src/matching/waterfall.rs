@@ -118,8 +118,8 @@ impl Score {
 /// Why a human must look at a pair, however much agrees.
 fn doubt() -> Evidence {
     Evidence::new(
-        "twins differ like this, or a parent is another: a human must look",
-        "khác nhau như trẻ sinh đôi, hoặc cha mẹ khác nhau: cần cán bộ xem xét",
+        "siblings differ like this, or a parent or the date of birth is another: a human must look",
+        "anh chị em có thể khác nhau như vậy, hoặc cha, mẹ hay ngày sinh khác nhau: cần cán bộ xem xét",
     )
 }
 

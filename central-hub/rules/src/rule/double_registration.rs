@@ -57,6 +57,21 @@ mod tests {
     }
 
     #[test]
+    fn a_child_named_after_a_sibling_who_died_is_asked_about_where_only_years_are_known() {
+        let birth = |year: i32| {
+            format!(
+                "child_name=Vũ Thị Lan; child_sex=2; child_birth_date={year}; mother_name=Lê Thị Mai; \
+                 mother_birth_date=05.06.1950; father_name=Vũ Quốc Toản; father_birth_date=07.08.1949; \
+                 event_place=Kim Liên, Nam Đàn, Nghệ An"
+            )
+        };
+        for year in [1975, 1979] {
+            let script = format!("01/1 birth {}\n01/2 birth {}", birth(1972), birth(year));
+            check(&script, "case double_registration 01/1 01/2\nperson 01/1#father 01/2#father");
+        }
+    }
+
+    #[test]
     fn a_human_can_part_what_was_linked_and_take_it_back() {
         let twice = format!("01/1 birth {HUNG}\n79/1 birth {HUNG}");
         check(

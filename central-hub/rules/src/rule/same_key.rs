@@ -77,6 +77,19 @@ mod tests {
     }
 
     #[test]
+    fn two_people_of_one_village_under_one_number_are_a_case_although_the_place_agrees() {
+        let place = "deceased_sex=1; event_place=Kim Liên, Nam Đàn, Nghệ An; deceased_residence=Kim Liên, Nam Đàn, Nghệ An; \
+                     number=7; registration_date=05.03.1999";
+        check(
+            &format!(
+                "01/1 death deceased_name=Trần Văn Lan; deceased_birth_date=1930; event_date=01.03.1999; {place}
+                 01/2 death deceased_name=Trần Quốc Hùng; deceased_birth_date=1951; event_date=03.03.1999; {place}"
+            ),
+            "case same_key 01/1 01/2",
+        );
+    }
+
+    #[test]
     fn sisters_under_one_number_are_two_people_although_their_mother_is_one() {
         check(
             "01/1 birth number=7; registration_date=05.03.1999; child_name=Trần Thị Lan; mother_name=Lê Thị Mai
