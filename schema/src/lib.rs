@@ -26,4 +26,5 @@ pub mod marriage;
 pub mod death;
 pub mod record;
 pub mod natural_key;
+pub mod holdings;
 pub mod sql;
