@@ -81,9 +81,9 @@ impl PersonName {
         if !written.chars().any(is_name_letter) {
             return Err(NameError::NoLetter);
         }
-        let canonical = text::canonical_of_tidy(&written);
+        let (canonical, folded) = text::readings_of_tidy(&written);
         Ok(Self {
-            folded: Sensitive::new(text::folded_of_canonical(&canonical).into()),
+            folded: Sensitive::new(folded.into()),
             canonical: Sensitive::new(canonical.into()),
             written: Sensitive::new(written.into()),
         })

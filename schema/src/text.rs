@@ -1,6 +1,7 @@
 //! Three readings of one text, each coarser than the one before: tidy, canonical, folded.
 
 pub mod legacy;
+mod vietnamese;
 
 use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
@@ -32,7 +33,12 @@ pub fn tidy(text: &str) -> String {
         }
     }
     // Most text arrives in this form already; to see that is much cheaper than to make it again.
-    if is_nfc_quick(spaced.chars()) == IsNormalized::Yes { spaced } else { spaced.nfc().collect() }
+    let is_composed = |c: char| c < '\u{300}' || ('\u{1ea0}'..='\u{1ef9}').contains(&c);
+    if spaced.chars().all(is_composed) || is_nfc_quick(spaced.chars()) == IsNormalized::Yes {
+        spaced
+    } else {
+        spaced.nfc().collect()
+    }
 }
 
 /// Whether the text is printable ASCII with single inner spaces: the tidy form of most fields, seen at a glance.
@@ -51,11 +57,21 @@ fn is_plain(text: &str) -> bool {
 /// while thúy and thúi, or hay and hai, stay apart; Ð and Ɖ, which old fonts show like Đ, read as Đ. The result is NFC
 /// and is for comparing, not for showing.
 pub fn canonical(text: &str) -> String {
-    canonical_of_tidy(&tidy(text))
+    let tidy = tidy(text);
+    vietnamese::readings(&tidy).map_or_else(|| general_canonical(&tidy), |readings| readings.canonical)
 }
 
-/// [`canonical`] for text that is tidy already.
-pub(crate) fn canonical_of_tidy(text: &str) -> String {
+/// The canonical and the folded reading of text that is tidy already.
+pub(crate) fn readings_of_tidy(tidy: &str) -> (String, String) {
+    if let Some(readings) = vietnamese::readings(tidy) {
+        return (readings.canonical, readings.folded);
+    }
+    let canonical = general_canonical(tidy);
+    let folded = general_folded(&canonical);
+    (canonical, folded)
+}
+
+fn general_canonical(text: &str) -> String {
     let mut moved = String::with_capacity(text.len() + 8);
     let mut syllable = Syllable::default();
     for c in text.nfd().flat_map(char::to_lowercase).nfd() {
@@ -76,11 +92,11 @@ pub(crate) fn canonical_of_tidy(text: &str) -> String {
 /// marks or are spelt out (ø as o, ß as ss). Letters of other scripts have no such form and vanish, so the folded text
 /// of a name in Chinese characters is empty.
 pub fn folded(text: &str) -> String {
-    folded_of_canonical(&canonical(text))
+    readings_of_tidy(&tidy(text)).1
 }
 
-/// [`folded`] for text that is canonical already.
-pub(crate) fn folded_of_canonical(text: &str) -> String {
+/// The folded reading of canonical text.
+fn general_folded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut syllable = Syllable::default();
     for c in text.nfkd().flat_map(char::to_lowercase) {

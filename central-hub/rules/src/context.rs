@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use registry_schema::digest::Hash256;
 use registry_schema::ids::RecordKey;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::arrival::{Rank, State};
 use crate::finding::Finding;
@@ -50,15 +51,26 @@ pub struct Stored {
     pub past: Vec<(Rank, bool)>,
 }
 
+/// Which keys were asked for. They are looked up and never walked through, so their order reaches nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) records: FxHashSet<RecordKey>,
+    pub(crate) histories: FxHashSet<RecordKey>,
+    pub(crate) blocks: FxHashSet<i64>,
+    pub(crate) voids: bool,
+    pub(crate) clusters: FxHashSet<i64>,
+    pub(crate) scopes: FxHashSet<i64>,
+}
+
 /// What was loaded. A key that was asked for and is not there is known to be absent.
 #[derive(Debug, Default)]
 pub struct Context {
     policy: Arc<Policy>,
-    pub(crate) asked: Request,
+    pub(crate) asked: Asked,
     pub(crate) entries: BTreeMap<RecordKey, Stored>,
     pub(crate) memberships: BTreeMap<Node, Membership>,
     pub(crate) verdicts: BTreeMap<Hash256, Verdict>,
-    pub(crate) blocks: BTreeMap<i64, BTreeSet<Node>>,
+    pub(crate) blocks: FxHashMap<i64, BTreeSet<Node>>,
     pub(crate) voids: BTreeSet<i64>,
     pub(crate) clusters: BTreeMap<i64, BTreeSet<Node>>,
     pub(crate) findings: BTreeMap<i64, Vec<Finding>>,
@@ -128,19 +140,6 @@ impl Context {
     /// A finding in a scope that was asked for.
     pub fn add_finding(&mut self, finding: Finding) {
         self.findings.entry(finding.scope).or_default().push(finding);
-    }
-
-    /// The parts of what was loaded that are still unknown in `wanted`.
-    pub(crate) fn unknown(&self, mut wanted: Request) -> Request {
-        wanted.records.retain(|key| {
-            !self.asked.records.contains(key) || (wanted.histories.contains(key) && !self.asked.histories.contains(key))
-        });
-        wanted.histories.retain(|key| !self.asked.histories.contains(key));
-        wanted.blocks.retain(|block| !self.asked.blocks.contains(block));
-        wanted.voids &= !self.asked.voids;
-        wanted.clusters.retain(|cluster| !self.asked.clusters.contains(cluster));
-        wanted.scopes.retain(|scope| !self.asked.scopes.contains(scope));
-        wanted
     }
 
     pub(crate) fn membership(&self, node: Node) -> Option<Membership> {

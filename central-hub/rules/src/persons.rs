@@ -36,7 +36,8 @@ pub struct Cluster {
     pub persons: BTreeMap<PersonId, BTreeSet<Node>>,
 }
 
-/// Solves who is who among `nodes`: a pure function of the nodes and edges, in no particular order.
+/// Solves who is who among `nodes`, who hold both ends of every edge: a pure function of nodes and edges, in no particular
+/// order.
 ///
 /// Edges of [`Likeness::Same`] are joined strongest first (ties by the nodes themselves), as in Kruskal's algorithm,
 /// unless some pair across the two sides is kept `apart`. Then edges of [`Likeness::Likely`] join the events of one life
@@ -49,9 +50,9 @@ pub fn solve<A: Ord>(
     age: impl Fn(Node) -> A,
 ) -> Vec<Cluster> {
     edges.sort_unstable_by_key(|edge| (std::cmp::Reverse(edge.strength), edge.pair));
-    let nodes: Vec<Node> = nodes.into_iter().collect();
-    let mut clusters = Groups::of(&nodes);
-    let mut persons = Groups::of(&nodes);
+    let related: BTreeSet<Node> = edges.iter().flat_map(|edge| [edge.pair.0, edge.pair.1]).collect();
+    let mut clusters = Groups::of(&related);
+    let mut persons = Groups::of(&related);
     for edge in &edges {
         clusters.join(edge.pair, |_, _| false);
         if edge.likeness == Likeness::Same {
@@ -64,7 +65,8 @@ pub fn solve<A: Ord>(
             persons.join(edge.pair, &apart);
         }
     }
-    clusters.members.values().map(|members| cluster(members, &persons, &age)).collect()
+    let alone = nodes.into_iter().filter(|node| !related.contains(node)).map(Cluster::of_one);
+    alone.chain(clusters.members.values().map(|members| cluster(members, &persons, &age))).collect()
 }
 
 fn cluster<A: Ord>(members: &BTreeSet<Node>, persons: &Groups, age: impl Fn(Node) -> A) -> Cluster {
@@ -82,6 +84,12 @@ fn cluster<A: Ord>(members: &BTreeSet<Node>, persons: &Groups, age: impl Fn(Node
 }
 
 impl Cluster {
+    /// Somebody who is like no other.
+    fn of_one(node: Node) -> Self {
+        let Membership { cluster, person } = node.alone();
+        Self { id: cluster, persons: BTreeMap::from([(person, BTreeSet::from([node]))]) }
+    }
+
     /// Where each participant belongs.
     pub fn memberships(&self) -> impl Iterator<Item = (Node, Membership)> + '_ {
         let several = self.persons.values().map(BTreeSet::len).sum::<usize>() > 1;
@@ -179,7 +187,7 @@ struct Groups {
 }
 
 impl Groups {
-    fn of(nodes: &[Node]) -> Self {
+    fn of(nodes: &BTreeSet<Node>) -> Self {
         Self {
             head: nodes.iter().map(|node| (*node, *node)).collect(),
             members: nodes.iter().map(|node| (*node, BTreeSet::from([*node]))).collect(),

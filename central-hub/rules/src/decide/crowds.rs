@@ -41,27 +41,31 @@ pub(super) fn changes<'a>(context: &'a Context, batch: &'a Batch) -> Vec<Change<
 #[derive(Debug, Default)]
 pub(super) struct Crowds<'a> {
     stored: Option<&'a BTreeSet<i64>>,
+    /// The blocks of the batch in which many stand: whether too many did, and do.
     touched: BTreeMap<i64, (bool, bool)>,
 }
 
 impl<'a> Crowds<'a> {
     pub(super) fn of(context: &'a Context, changes: &[Change<'_>]) -> Self {
-        let mut moves: BTreeMap<i64, (BTreeSet<Node>, BTreeSet<Node>)> = BTreeMap::new();
-        for change in changes {
-            for (block, node) in change.before.into_iter().flat_map(Reading::blocks) {
-                moves.entry(*block).or_default().0.insert(*node);
-            }
-            for (block, node) in change.after.blocks() {
-                moves.entry(*block).or_default().1.insert(*node);
+        let come = stands(changes.iter().map(|change| change.after));
+        let leave = stands(changes.iter().filter_map(|change| change.before));
+        let mut touched = BTreeMap::new();
+        for stands in [&come, &leave] {
+            for group in stands.chunk_by(|one, other| one.0 == other.0) {
+                let block = group[0].0;
+                let before = context.blocks.get(&block);
+                let before_count = before.map_or(0, BTreeSet::len);
+                if before_count + group.len() <= BLOCK_NODES_MAX {
+                    continue;
+                }
+                let come = of_block(&come, block);
+                let leave = of_block(&leave, block);
+                let stay = before.into_iter().flatten().filter(|node| leave.binary_search(&(block, **node)).is_err());
+                let after = stay.filter(|node| come.binary_search(&(block, **node)).is_err()).count() + come.len();
+                touched.insert(block, (before_count > BLOCK_NODES_MAX, after > BLOCK_NODES_MAX));
             }
         }
-        let touched = moves.into_iter().map(|(block, (leave, come))| {
-            let before = context.blocks.get(&block).map_or(0, BTreeSet::len);
-            let stay = context.blocks.get(&block).into_iter().flatten().filter(|node| !leave.contains(node));
-            let after = stay.filter(|node| !come.contains(node)).count() + come.len();
-            (block, (before > BLOCK_NODES_MAX, after > BLOCK_NODES_MAX))
-        });
-        Self { stored: Some(&context.voids), touched: touched.collect() }
+        Self { stored: Some(&context.voids), touched }
     }
 
     /// Whether nobody is compared in the block any more.
@@ -85,6 +89,20 @@ impl<'a> Crowds<'a> {
         };
         (of((false, true)), of((true, false)))
     }
+}
+
+/// Who stands in which block according to some readings, in order.
+fn stands<'a>(readings: impl Iterator<Item = &'a Reading>) -> Vec<(i64, Node)> {
+    let mut stands: Vec<(i64, Node)> = readings.flat_map(Reading::blocks).copied().collect();
+    stands.sort_unstable();
+    stands
+}
+
+/// Those of them who stand in one block.
+fn of_block(stands: &[(i64, Node)], block: i64) -> &[(i64, Node)] {
+    let from = stands.partition_point(|(other, _)| *other < block);
+    let to = from + stands[from..].partition_point(|(other, _)| *other == block);
+    &stands[from..to]
 }
 
 /// How many participants of a block must be known to tell whether it is crowded after the batch: one too many, beside

@@ -14,7 +14,7 @@ use crate::node::{Membership, Node};
 use crate::plan::{FoundWord, Notice, PastRow, Plan, RecordRow, Word};
 use crate::reading::Reading;
 
-pub(super) fn plan(context: &Context, merged: &Merged, reach: &Reach<'_>, judged: &Judged) -> Plan {
+pub(super) fn plan(context: &Context, merged: &Merged<'_>, reach: &Reach<'_>, judged: &Judged) -> Plan {
     let mut plan = Plan::default();
     plan.tally.resent = merged.resent;
     for (key, record) in &merged.records {
@@ -36,7 +36,7 @@ pub(super) fn plan(context: &Context, merged: &Merged, reach: &Reach<'_>, judged
     plan
 }
 
-fn states(plan: &mut Plan, key: RecordKey, record: &MergedRecord) {
+fn states(plan: &mut Plan, key: RecordKey, record: &MergedRecord<'_>) {
     for reading in &record.arrived {
         plan.tally.states += 1;
         plan.tally.rejected += u64::from(!reading.is_valid());
@@ -48,9 +48,9 @@ fn states(plan: &mut Plan, key: RecordKey, record: &MergedRecord) {
 }
 
 /// The present state takes the place of the one before, which moves to the past.
-fn present(plan: &mut Plan, context: &Context, key: RecordKey, record: &MergedRecord) {
+fn present(plan: &mut Plan, context: &Context, key: RecordKey, record: &MergedRecord<'_>) {
     let before = context.entries.get(&key).map(|stored| &stored.present);
-    let after = &record.present;
+    let after = record.present;
     if let Some(before) = before {
         plan.digests.remove(Section::Records, &record_row(key, &before.state, before.standing()));
         *plan.counts.entry((key.origin, before.kind_code(), before.standing())).or_default() -= 1;
@@ -74,7 +74,7 @@ fn present(plan: &mut Plan, context: &Context, key: RecordKey, record: &MergedRe
 }
 
 /// A province hears of its latest state only: rejected, or accepted after a rejection. Silence means accepted.
-fn entry_notice(plan: &mut Plan, key: RecordKey, record: &MergedRecord) {
+fn entry_notice(plan: &mut Plan, key: RecordKey, record: &MergedRecord<'_>) {
     let latest = record.arrived.iter().max_by_key(|reading| reading.state.rank()).expect("something arrived");
     if record.latest_before.is_some_and(|(rank, _)| rank > latest.state.rank()) {
         return;
@@ -109,7 +109,7 @@ fn members(plan: &mut Plan, context: &Context, reach: &Reach<'_>, judged: &Judge
 }
 
 fn findings(plan: &mut Plan, context: &Context, reach: &Reach<'_>, judged: &Judged) {
-    let scopes = reach.request.scopes.iter().filter_map(|scope| context.findings.get(scope));
+    let scopes = reach.scopes.iter().filter_map(|scope| context.findings.get(scope));
     let before: BTreeMap<FindingId, &Finding> = scopes.flatten().map(|finding| (finding.id, finding)).collect();
     for (id, old) in &before {
         if !judged.findings.contains_key(id) {

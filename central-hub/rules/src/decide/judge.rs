@@ -15,7 +15,7 @@ use crate::node::Node;
 use crate::persons::{self, Cluster, Edge, Parts, Relations};
 use crate::policy::Treatment;
 use crate::reading::{Entry, Reading};
-use crate::rule::scene::{Scene, verdict_on};
+use crate::rule::scene::{Scene, pairs, verdict_on};
 use crate::rule::{held_apart, judge_block, judge_cluster};
 use crate::verdict::{Answer, Verdict, standing, standing_on_pair};
 
@@ -32,7 +32,7 @@ pub(super) struct Judged {
 type Readings<'a> = BTreeMap<RecordKey, &'a Reading>;
 type PairVerdicts<'a> = BTreeMap<(RecordKey, RecordKey), Vec<&'a Verdict>>;
 
-pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach<'_>) -> Judged {
+pub(super) fn judge(context: &Context, merged: &Merged<'_>, reach: &Reach<'_>) -> Judged {
     let records = in_force(context, merged, reach);
     let parts = parts(&records, reach);
     let verdicts: Vec<&Verdict> = context.verdicts.values().chain(merged.verdicts.values()).collect();
@@ -67,12 +67,12 @@ pub(super) fn judge(context: &Context, merged: &Merged, reach: &Reach<'_>) -> Ju
 }
 
 /// The records in force of everybody who was reached, as they are after the batch.
-fn in_force<'a>(context: &'a Context, merged: &'a Merged, reach: &Reach<'_>) -> Readings<'a> {
+fn in_force<'a>(context: &'a Context, merged: &Merged<'a>, reach: &Reach<'_>) -> Readings<'a> {
     let present = |key: RecordKey| match merged.records.get(&key) {
-        Some(record) => Some(&record.present),
+        Some(record) => Some(record.present),
         None => context.entries.get(&key).map(|stored| &stored.present),
     };
-    let records = reach.records().into_keys().filter_map(|key| Some((key, present(key)?)));
+    let records = reach.records().into_iter().filter_map(|key| Some((key, present(key)?)));
     records.filter(|(_, reading)| reading.in_force().is_some()).collect()
 }
 
@@ -98,15 +98,16 @@ fn by_pair<'a>(verdicts: &[&'a Verdict]) -> PairVerdicts<'a> {
 
 /// Everything alike: pairs that share a block and agree, and pairs that a human joined.
 fn relations(records: &Readings<'_>, parts: &Parts<'_>, verdicts: &PairVerdicts<'_>, crowds: &Crowds<'_>) -> Relations {
-    let mut blocks: BTreeMap<i64, BTreeSet<Node>> = BTreeMap::new();
-    for (block, node) in records.values().flat_map(|reading| reading.blocks()) {
-        blocks.entry(*block).or_default().insert(*node);
-    }
+    let mut stands: Vec<(i64, Node)> = records.values().flat_map(|reading| reading.blocks()).copied().collect();
+    stands.sort_unstable();
     let mut relations = Relations::new();
     let mut compared = BTreeSet::new();
-    for (_, block) in blocks.iter().filter(|(block, _)| !crowds.is_crowded(**block)) {
-        for (at, a) in block.iter().enumerate() {
-            block.iter().skip(at + 1).for_each(|b| relate(parts, *a, *b, &mut compared, &mut relations));
+    for block in stands.chunk_by(|one, other| one.0 == other.0).filter(|block| block.len() > 1) {
+        if crowds.is_crowded(block[0].0) {
+            continue;
+        }
+        for ((_, a), (_, b)) in pairs(block) {
+            relate(parts, a, b, &mut compared, &mut relations);
         }
     }
     for ((a, b), about) in verdicts {

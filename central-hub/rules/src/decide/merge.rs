@@ -21,9 +21,9 @@ pub struct Batch {
 
 /// What a batch changes before anything is judged.
 #[derive(Debug, Default)]
-pub(super) struct Merged {
+pub(super) struct Merged<'a> {
     /// Records with new states.
-    pub(super) records: BTreeMap<RecordKey, MergedRecord>,
+    pub(super) records: BTreeMap<RecordKey, MergedRecord<'a>>,
     /// Verdicts that were not known.
     pub(super) verdicts: BTreeMap<Hash256, Verdict>,
     /// States and verdicts that were known.
@@ -32,13 +32,13 @@ pub(super) struct Merged {
 
 /// A record with new states.
 #[derive(Debug)]
-pub(super) struct MergedRecord {
+pub(super) struct MergedRecord<'a> {
     /// The state that is present now.
-    pub(super) present: Reading,
+    pub(super) present: &'a Reading,
     /// Whether it was present before.
     pub(super) unchanged: bool,
     /// Every state that was not known.
-    pub(super) arrived: Vec<Reading>,
+    pub(super) arrived: Vec<&'a Reading>,
     /// The rank of the latest state known before, valid or not, and whether it was valid.
     pub(super) latest_before: Option<(Rank, bool)>,
 }
@@ -77,7 +77,7 @@ impl Batch {
     }
 
     /// Merges the batch with what was known.
-    pub(super) fn merge(&self, context: &Context) -> Merged {
+    pub(super) fn merge<'a>(&'a self, context: &'a Context) -> Merged<'a> {
         let mut merged = Merged { resent: self.repeated, ..Merged::default() };
         for (key, states) in &self.states {
             let (record, resent) = merge_record(context, *key, states);
@@ -95,19 +95,18 @@ impl Batch {
     }
 }
 
-fn merge_record(context: &Context, key: RecordKey, states: &[Reading]) -> (Option<MergedRecord>, u64) {
+fn merge_record<'a>(context: &'a Context, key: RecordKey, states: &'a [Reading]) -> (Option<MergedRecord<'a>>, u64) {
     let stored = context.entries.get(&key);
     let mut known: Vec<(Rank, bool)> = stored.map(|stored| stored.past.clone()).unwrap_or_default();
     known.extend(stored.map(|stored| (stored.present.state.rank(), stored.present.is_valid())));
     let ranks: Vec<Rank> = known.iter().map(|(rank, _)| *rank).collect();
-    let arrived: Vec<Reading> =
-        states.iter().filter(|reading| !resend::is_resend(&ranks, &reading.state)).cloned().collect();
+    let arrived: Vec<&Reading> = states.iter().filter(|reading| !resend::is_resend(&ranks, &reading.state)).collect();
     let resent = (states.len() - arrived.len()) as u64;
     if arrived.is_empty() {
         return (None, resent);
     }
     let before = stored.map(|stored| &stored.present);
-    let present = correction::present(before.into_iter().chain(&arrived)).expect("something arrived").clone();
+    let present = correction::present(before.into_iter().chain(arrived.iter().copied())).expect("something arrived");
     let unchanged = before.is_some_and(|before| before.rank() == present.rank());
     let latest_before = known.into_iter().max_by_key(|(rank, _)| *rank);
     (Some(MergedRecord { present, unchanged, arrived, latest_before }), resent)

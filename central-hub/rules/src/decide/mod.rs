@@ -15,7 +15,7 @@ pub use merge::Batch;
 /// What must still be loaded before the batch can be judged; empty when nothing is.
 #[must_use]
 pub fn missing(context: &Context, batch: &Batch) -> Request {
-    context.unknown(reach::Reach::of(context, batch).request)
+    reach::Reach::of(context, batch).request
 }
 
 /// Judges a batch. The context must hold everything that [`missing`] asked for.

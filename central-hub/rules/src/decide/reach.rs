@@ -1,7 +1,7 @@
 //! How far a batch reaches: which participants it can join or part, whose findings it can change, and what must be
 //! known for that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use registry_schema::field::Role;
 use registry_schema::ids::RecordKey;
@@ -25,21 +25,30 @@ pub(super) struct Reach<'a> {
     pub(super) seen: BTreeSet<Node>,
     /// Natural keys whose findings may change.
     pub(super) naturals: BTreeSet<i64>,
-    /// Everything that must be loaded.
+    /// Where something may have been found before; told once nothing else is missing.
+    pub(super) scopes: BTreeSet<i64>,
+    /// Everything that must still be loaded.
     pub(super) request: Request,
 }
 
 impl<'a> Reach<'a> {
     pub(super) fn of(context: &'a Context, batch: &'a Batch) -> Self {
         let changes = changes(context, batch);
-        let mut reach = Self { crowds: Crowds::of(context, &changes), ..Self::default() };
-        reach.request.voids = true;
+        let mut reach = Self::default();
+        reach.request.voids = !context.asked.voids;
         reach.request.nodes_per_block_max = nodes_wanted(batch);
-        for (key, _) in batch.states() {
+        for (key, _) in batch.states().filter(|(key, _)| !context.asked.histories.contains(key)) {
             reach.request.records.insert(key);
             reach.request.histories.insert(key);
         }
-        for change in changes {
+        let states = || changes.iter().flat_map(|change| change.before.into_iter().chain([change.after]));
+        let blocks = states().flat_map(Reading::blocks).map(|(block, _)| *block);
+        reach.request.blocks = blocks.filter(|block| !context.asked.blocks.contains(block)).collect();
+        if !reach.request.is_empty() {
+            return reach;
+        }
+        reach.crowds = Crowds::of(context, &changes);
+        for change in &changes {
             let states = change.before.into_iter().chain([change.after]);
             states.for_each(|reading| reach.touch(context, change.key, reading));
         }
@@ -51,8 +60,16 @@ impl<'a> Reach<'a> {
         reach.judged = reach.spread_to_spouses(context, &reach.joined.clone());
         let both = reach.joined.union(&reach.judged).copied().collect();
         reach.seen = reach.spread_to_spouses(context, &both);
-        reach.want_scopes(context);
+        if reach.request.is_empty() {
+            reach.want_scopes(context);
+        }
         reach
+    }
+
+    fn want_record(&mut self, context: &Context, key: RecordKey) {
+        if !context.asked.records.contains(&key) {
+            self.request.records.insert(key);
+        }
     }
 
     /// A record that changes: its participants, and everybody who stands in a block with it.
@@ -61,19 +78,14 @@ impl<'a> Reach<'a> {
         self.joined.extend(record.participants().map(|person| Node::new(key, person.role)));
         self.naturals.extend(reading.natural_block());
         for (block, _) in reading.blocks() {
-            self.request.blocks.insert(*block);
-            if self.crowds.stays_crowded(*block) {
-                continue;
-            }
-            for mate in context.blocks.get(block).into_iter().flatten() {
-                self.meet(context, *mate);
-            }
+            let mates = context.blocks.get(block).filter(|_| !self.crowds.stays_crowded(*block));
+            mates.into_iter().flatten().for_each(|mate| self.meet(context, *mate));
         }
     }
 
     /// Somebody who stands in a block with a record that changes; an entry stands for all its people.
     fn meet(&mut self, context: &Context, mate: Node) {
-        self.request.records.insert(mate.key);
+        self.want_record(context, mate.key);
         if mate.role != Role::Entry {
             self.joined.insert(mate);
         } else if let Some(record) = context.entries.get(&mate.key).and_then(|stored| stored.present.in_force()) {
@@ -83,8 +95,10 @@ impl<'a> Reach<'a> {
 
     /// A record that a verdict speaks of: as if it changed.
     fn touch_stored(&mut self, context: &Context, key: RecordKey) {
-        self.request.records.insert(key);
+        self.want_record(context, key);
         if let Some(stored) = context.entries.get(&key) {
+            let blocks = stored.present.blocks().iter().map(|(block, _)| *block);
+            self.request.blocks.extend(blocks.filter(|block| !context.asked.blocks.contains(block)));
             self.touch(context, key, &stored.present);
         }
     }
@@ -104,14 +118,14 @@ impl<'a> Reach<'a> {
     /// Some participants with everybody in their clusters as they were.
     fn spread(&mut self, context: &Context, nodes: BTreeSet<Node>) -> BTreeSet<Node> {
         let mut all = nodes;
-        for node in all.clone() {
-            self.request.records.insert(node.key);
-            if let Some(membership) = context.membership(node) {
-                self.request.clusters.insert(membership.cluster);
-                all.extend(context.clusters.get(&membership.cluster).into_iter().flatten());
+        let clusters: BTreeSet<i64> = all.iter().filter_map(|node| Some(context.membership(*node)?.cluster)).collect();
+        for cluster in clusters {
+            if !context.asked.clusters.contains(&cluster) {
+                self.request.clusters.insert(cluster);
             }
+            all.extend(context.clusters.get(&cluster).into_iter().flatten());
         }
-        self.request.records.extend(all.iter().map(|node| node.key));
+        all.iter().for_each(|node| self.want_record(context, node.key));
         all
     }
 
@@ -128,14 +142,14 @@ impl<'a> Reach<'a> {
 
     /// The scopes in which something may have been found before: of records that were known.
     fn want_scopes(&mut self, context: &Context) {
-        self.request.scopes.extend(&self.naturals);
-        for node in self.joined.union(&self.judged) {
-            if let Some(membership) = context.membership(*node) {
-                self.request.scopes.insert(membership.cluster);
-            } else if context.entries.contains_key(&node.key) {
-                self.request.scopes.insert(node.surrogate());
-            }
-        }
+        let scope = |node: &Node| match context.membership(*node) {
+            Some(membership) => Some(membership.cluster),
+            None => context.entries.contains_key(&node.key).then(|| node.surrogate()),
+        };
+        let of_nodes = self.joined.union(&self.judged).filter_map(scope);
+        self.scopes = self.naturals.iter().copied().chain(of_nodes).collect();
+        let unknown = self.scopes.iter().filter(|scope| !context.asked.scopes.contains(scope));
+        self.request.scopes = unknown.copied().collect();
     }
 
     /// Everybody who was reached.
@@ -144,14 +158,7 @@ impl<'a> Reach<'a> {
     }
 
     /// The records of those who were reached, each once.
-    pub(super) fn records(&self) -> BTreeMap<RecordKey, Vec<Node>> {
-        let mut records: BTreeMap<RecordKey, Vec<Node>> = BTreeMap::new();
-        for node in self.everybody() {
-            let nodes = records.entry(node.key).or_default();
-            if !nodes.contains(&node) {
-                nodes.push(node);
-            }
-        }
-        records
+    pub(super) fn records(&self) -> BTreeSet<RecordKey> {
+        self.everybody().map(|node| node.key).collect()
     }
 }
