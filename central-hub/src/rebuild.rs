@@ -82,7 +82,7 @@ fn compare(stands: &DigestView, anew: &DigestView, journal_entries: u64, states:
 ///
 /// # Errors
 /// The store cannot be used.
-pub async fn apply<S: NationalStore>(
+pub async fn apply<S: NationalStore + Clone + 'static>(
     store: S,
     policy: Policy,
     mut progress: impl FnMut(u64),

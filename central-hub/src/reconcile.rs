@@ -1,15 +1,17 @@
 //! The reconciler: takes the journal in order, gathers a context, lets the rules decide, and commits the plan.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use hub_rules::plan::Tally;
 use hub_rules::policy::Policy;
 use hub_rules::{Batch, Context, decide, missing};
-use hub_store::model::{Applied, JournalBody, JournalEntry, Queue, Watermark};
+use hub_store::model::{Applied, JournalBody, JournalEntry, JournalId, Queue, Watermark};
 use hub_store::{NationalStore, StoreError};
 use registry_schema::ids::{Epoch, Lane, Origin, Seq};
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Duration, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +34,28 @@ pub struct Reconciler<S> {
     judged: Watermark,
     /// In which term `judged` was read.
     term: Option<u64>,
+    /// The next batch of backlog, which is read while the store is busy with the one before.
+    ahead: Option<Ahead>,
+}
+
+/// A batch of backlog that is being read.
+struct Ahead {
+    /// The entry of the journal behind which it begins.
+    after: JournalId,
+    read: JoinHandle<Result<Option<Read>, StoreError>>,
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.read.abort();
+    }
+}
+
+/// Journal entries of one queue, opened and read.
+struct Read {
+    batch: Batch,
+    applied: Applied,
+    entries: usize,
 }
 
 /// What one step did.
@@ -43,14 +67,14 @@ pub struct Progress {
     pub entries: usize,
 }
 
-impl<S: NationalStore> Reconciler<S> {
+impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     /// A reconciler that goes on where the store's watermark is, under the default policy.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn new(store: S) -> Result<Self, StoreError> {
         let judged = store.digests().await?.watermark;
-        Ok(Self { store, policy: Arc::default(), judged, term: None })
+        Ok(Self { store, policy: Arc::default(), judged, term: None, ahead: None })
     }
 
     /// The same reconciler under another policy.
@@ -68,18 +92,34 @@ impl<S: NationalStore> Reconciler<S> {
         if !self.leads().await? {
             return Ok(None);
         }
-        for (queue, bytes) in [(Queue::Live, LIVE_BATCH_BYTES), (Queue::Backlog, BACKLOG_BATCH_BYTES)] {
-            let entries = self.store.next(queue, self.judged.of(queue), bytes).await?;
-            if let Some(last) = entries.last().map(|entry| entry.id) {
-                let tally = judge(&self.store, &self.policy, queue, &entries).await?;
-                match queue {
-                    Queue::Live => self.judged.live = last,
-                    Queue::Backlog => self.judged.backlog = last,
-                }
-                return Ok(Some(Progress { tally, entries: entries.len() }));
-            }
+        if let Some(live) = read(self.store.clone(), Queue::Live, self.judged.live).await? {
+            return self.judge(live).await.map(Some);
         }
-        Ok(None)
+        let after = self.judged.backlog;
+        let backlog = match self.ahead.take().filter(|ahead| ahead.after == after) {
+            Some(mut ahead) => (&mut ahead.read).await.unwrap_or(Ok(None))?,
+            None => None,
+        };
+        let backlog = match backlog {
+            Some(backlog) => backlog,
+            None => match read(self.store.clone(), Queue::Backlog, after).await? {
+                Some(backlog) => backlog,
+                None => return Ok(None),
+            },
+        };
+        let after = backlog.applied.journal;
+        self.ahead = Some(Ahead { after, read: tokio::spawn(read(self.store.clone(), Queue::Backlog, after)) });
+        self.judge(backlog).await.map(Some)
+    }
+
+    async fn judge(&mut self, read: Read) -> Result<Progress, StoreError> {
+        let (queue, last) = (read.applied.queue, read.applied.journal);
+        let tally = judge_batch(&self.store, &self.policy, &read.batch, read.applied).await?;
+        match queue {
+            Queue::Live => self.judged.live = last,
+            Queue::Backlog => self.judged.backlog = last,
+        }
+        Ok(Progress { tally, entries: read.entries })
     }
 
     /// Whether this hub judges. One that takes over goes on where the other one was.
@@ -87,6 +127,7 @@ impl<S: NationalStore> Reconciler<S> {
         let term = self.store.lead().await?;
         if term.is_some() && term != self.term {
             self.judged = self.store.digests().await?.watermark;
+            self.ahead = None;
             tracing::info!(term, "this hub judges");
         }
         self.term = term;
@@ -143,11 +184,39 @@ pub async fn judge<S: NationalStore>(
     entries: &[JournalEntry],
 ) -> Result<Tally, StoreError> {
     let (batch, applied) = gather_batch(queue, entries);
-    let context = gather(store, &batch, Context::under(Arc::clone(policy))).await?;
-    let plan = decide(&context, &batch);
+    judge_batch(store, policy, &batch, applied).await
+}
+
+async fn judge_batch<S: NationalStore>(
+    store: &S,
+    policy: &Arc<Policy>,
+    batch: &Batch,
+    applied: Applied,
+) -> Result<Tally, StoreError> {
+    let context = gather(store, batch, Context::under(Arc::clone(policy))).await?;
+    let plan = decide(&context, batch);
     let tally = plan.tally;
     store.commit(plan, applied).await?;
     Ok(tally)
+}
+
+/// Takes the next entries of a queue and reads them on a thread that may be busy; `None` at the end of the journal.
+async fn read<S: NationalStore>(store: S, queue: Queue, after: JournalId) -> Result<Option<Read>, StoreError> {
+    let bytes_max = match queue {
+        Queue::Live => LIVE_BATCH_BYTES,
+        Queue::Backlog => BACKLOG_BATCH_BYTES,
+    };
+    let entries = store.next(queue, after, bytes_max).await?;
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    let count = entries.len();
+    match spawn_blocking(move || gather_batch(queue, &entries)).await {
+        Ok((batch, applied)) => Ok(Some(Read { batch, applied, entries: count })),
+        Err(failed) if failed.is_panic() => resume_unwind(failed.into_panic()),
+        // The hub stops.
+        Err(_) => Ok(None),
+    }
 }
 
 /// Loads what a batch reaches, on top of what the context holds already.

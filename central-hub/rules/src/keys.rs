@@ -3,6 +3,11 @@
 //! A key is a stable 63-bit hash of a typed tuple of normal values. Which keys a record has depends on that record and
 //! the frozen edition alone: the edition says how many bearers of a tuple to expect among the whole people, and where
 //! they would be too many, a finer tuple takes its place or none does. Nothing is ever counted on the way.
+//!
+//! Every key is a row of the store for every entry, so each tuple stands here for pairs that no other one finds. Six more
+//! were tried (a parent's given name with the child's and the date, the father's name with the date, the couple's given
+//! names or dates of birth, a name with the years of birth and death): they cost a fifth of the rows, and found 31 of
+//! 35,960 pairs of an independent set of births, and none of the practice country's 2.3 million.
 
 use registry_schema::date::PartialDate;
 use registry_schema::digest::hash63;
@@ -18,7 +23,7 @@ const PLACE_BITS: i32 = 10_000;
 /// Every block key of an entry, with the part of the entry that stands in the block.
 #[must_use]
 pub fn of(profile: &Profile, edition: &Edition) -> Vec<(i64, Node)> {
-    let mut keys = Keys { profile, edition, found: Vec::with_capacity(20) };
+    let mut keys = Keys { profile, edition, found: Vec::with_capacity(16) };
     keys.books();
     for person in &profile.people {
         keys.papers(person);
@@ -115,30 +120,15 @@ impl Keys<'_> {
         let (mother, father) = (parent(Role::Mother), parent(Role::Father));
         let name = self.name(child);
         let (date, year) = (self.date(child.born), self.year(child.born));
-        for (parent, [with_date, given_date, with_name, given_year]) in [
-            (
-                mother,
-                [
-                    "hotich block mother date",
-                    "hotich block mother given",
-                    "hotich block mother",
-                    "hotich block mother year",
-                ],
-            ),
-            (
-                father,
-                [
-                    "hotich block father date",
-                    "hotich block father given",
-                    "hotich block father",
-                    "hotich block father year",
-                ],
-            ),
+        if let Some(mother) = mother {
+            self.add(Role::Entry, "hotich block mother date", &[self.name(mother), date]);
+        }
+        for (parent, with_name, given_year) in [
+            (mother, "hotich block mother", "hotich block mother year"),
+            (father, "hotich block father", "hotich block father year"),
         ] {
             let Some(parent) = parent else { continue };
             let whole = self.name(parent);
-            self.add(Role::Entry, with_date, &[whole.clone(), date.clone()]);
-            self.add(Role::Entry, given_date, &[given(child), given(parent), date.clone()]);
             self.add_or_finer(Role::Entry, with_name, [name.clone(), whole.clone()], year.clone());
             self.add(Role::Entry, given_year, &[given(child), whole, year.clone()]);
         }
@@ -169,10 +159,7 @@ impl Keys<'_> {
         let (date, year) = (self.date(profile.event_date), self.year(profile.event_date));
         self.add_or_finer(Role::Entry, "hotich block couple", [his.clone(), hers.clone()], year);
         self.add(Role::Entry, "hotich block husband date", &[his, date.clone()]);
-        self.add(Role::Entry, "hotich block wife date", &[hers, date.clone()]);
-        self.add(Role::Entry, "hotich block couple given", &[given(husband), given(wife), date]);
-        let births = [self.date(husband.born), self.date(wife.born)];
-        self.add(Role::Entry, "hotich block couple births", &births);
+        self.add(Role::Entry, "hotich block wife date", &[hers, date]);
     }
 
     fn death(&mut self) {
@@ -180,11 +167,9 @@ impl Keys<'_> {
         let Some(deceased) = profile.person(Role::Deceased) else { return };
         let name = self.name(deceased);
         let (born, died) = (self.date(deceased.born), self.date(profile.event_date));
-        self.add(Role::Entry, "hotich block name death", &[name.clone(), died.clone()]);
+        self.add(Role::Entry, "hotich block name death", &[name, died.clone()]);
         self.add(Role::Entry, "hotich block birth death", &[born.clone(), died.clone()]);
         self.add(Role::Entry, "hotich block given death", &[given(deceased), self.place(), died]);
-        let years = [name, self.year(deceased.born), self.year(profile.event_date)];
-        self.add(Role::Entry, "hotich block name years", &years);
         self.local(deceased);
     }
 
