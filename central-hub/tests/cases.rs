@@ -10,6 +10,7 @@ use central_hub::operator::rfc3339;
 use desk::{CAME_MS, Desk, doubtful, linked, said, same_key_open, same_keys, selection, state, trying};
 use hub_rules::digests::Section;
 use hub_rules::finding::{Certainty, Finding, Rule};
+use hub_rules::policy::standard;
 use hub_rules::verdict::{Answer, Verdict};
 use hub_store::model::{Append, FindingFilter, FindingState, JournalId, Queue};
 use hub_store::{Cases as _, Journal as _, Registry as _};
@@ -52,7 +53,7 @@ async fn a_case_is_shown_with_what_each_answer_would_do() {
 
 #[tokio::test]
 async fn what_a_trial_says_is_what_happens() {
-    for answer in Answer::ALL {
+    for answer in standard(Rule::DoubleRegistration).answers.iter().copied() {
         let desk = Desk::new(&doubtful()).await;
         let case = desk.case().await;
         let verdict = desk.answer(&case, answer, 1).await.expect("is answered");
@@ -164,6 +165,14 @@ async fn an_answer_to_a_case_that_is_gone_is_refused_or_kept_for_its_return() {
     desk.judge().await;
     desk.take(vec![cancel(5, Status::Active)]).await;
     assert!(desk.case().await.is_open());
+}
+
+#[tokio::test]
+async fn a_case_takes_no_answer_that_its_rule_does_not_know() {
+    let desk = Desk::new(&doubtful()).await;
+    let case = desk.case().await;
+    let refused = desk.answer(&case, Answer::Replace, 1).await.expect_err("nothing replaces a double registration");
+    assert!(refused.to_string().contains("answer same, different, keep, withdraw, wait"), "{refused}");
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ pub(super) async fn run(
 pub(super) fn exit_of(error: &AnswerError) -> Exit {
     match error {
         AnswerError::NoCase(_) | AnswerError::Closed(_) | AnswerError::NothingToUndo(_) => Exit::Unavailable,
-        AnswerError::NeedsRecord { .. } | AnswerError::OneEntry { .. } => Exit::Usage,
+        AnswerError::NeedsRecord { .. } | AnswerError::OneEntry { .. } | AnswerError::NotOfRule { .. } => Exit::Usage,
         AnswerError::Store(error) => Exit::from(error),
     }
 }

@@ -41,6 +41,16 @@ pub enum AnswerError {
         /// The answer.
         answer: Answer,
     },
+    /// The rule of the case cannot be answered so.
+    #[error("`{}` answers no case of {rule}; answer {sensible}", .answer.name())]
+    NotOfRule {
+        /// The rule of the case.
+        rule: &'static str,
+        /// The answer.
+        answer: Answer,
+        /// The answers that make sense.
+        sensible: String,
+    },
     /// No answer stands that could be taken back.
     #[error("no answer to case {0} stands: there is nothing to take back")]
     NothingToUndo(FindingId),
@@ -133,6 +143,11 @@ pub async fn undo<S: NationalStore>(
 pub(super) fn check(finding: &Finding, answer: Answer, record: Option<RecordKey>) -> Result<(), AnswerError> {
     if !fits(finding, answer) {
         return Err(AnswerError::OneEntry { case: finding.id, answer });
+    }
+    let answers = standard(finding.rule).answers;
+    if !answers.contains(&answer) {
+        let sensible: Vec<&str> = answers.iter().map(|answer| answer.name()).collect();
+        return Err(AnswerError::NotOfRule { rule: finding.rule.name(), answer, sensible: sensible.join(", ") });
     }
     let known = record.is_none_or(|key| finding.records.contains(&key));
     if !known || (singles_out(answer) && record.is_none()) {
