@@ -65,9 +65,10 @@ hot! {
         "SELECT body FROM unnest($1::smallint[], $2::bigint[]) AS k (origin, record_id)
          JOIN verdict_record USING (origin, record_id) JOIN verdict USING (verdict_id)";
     BLOCKS =
-        "SELECT k.block, node.origin, node.record_id, node.role FROM unnest($1::bigint[]) AS k (block)
-         CROSS JOIN LATERAL (SELECT origin, record_id, role FROM block WHERE block.block = k.block
-           ORDER BY block.block, origin, record_id, role LIMIT $2) AS node";
+        "SELECT block, origin, record_id, role
+         FROM (SELECT *, row_number() OVER (PARTITION BY block ORDER BY origin, record_id, role) AS place
+               FROM block WHERE block = ANY ($1::bigint[])) AS node
+         WHERE place <= $2::bigint";
     VOIDS = "SELECT block FROM void_block";
     CLUSTERS = "SELECT origin, record_id, role, cluster, person FROM member WHERE cluster = ANY ($1::bigint[])";
     FINDINGS =
