@@ -21,7 +21,7 @@ impl Holdings for Sqlite {
         if let Some(fence) = self.fence(origin).await? {
             return Ok(fence.key);
         }
-        self.writer.run(move |connection| make(connection, origin, fresh)).await
+        self.writer.run(move |connection| make(connection, origin, &fresh)).await
     }
 
     async fn fence(&self, origin: Origin) -> Answer<Option<Fence>> {
@@ -262,7 +262,7 @@ fn store(transaction: &Transaction<'_>, origin: Origin, holding: &Holding) -> ru
 }
 
 /// Begins a holding under a fresh key, unless another process has just done so.
-fn make(connection: &mut Connection, origin: Origin, fresh: HoldingsKey) -> rusqlite::Result<HoldingsKey> {
+fn make(connection: &mut Connection, origin: Origin, fresh: &HoldingsKey) -> rusqlite::Result<HoldingsKey> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let inserted = transaction.execute(
         "INSERT OR IGNORE INTO holding (origin, key, digest_version, sum, count, tail_no, tail_items)
