@@ -6,9 +6,10 @@ WAIT ?= 1
 SEEDS ?= 10000
 SERVER_SEEDS ?= 500
 ENTRIES ?= 100000
+RESYNC_ENTRIES ?= 1000000
 CARGO ?= cargo
 
-.PHONY: help build demo test lint sim bench bench-postgres clean
+.PHONY: help build demo test lint sim bench bench-postgres bench-resync clean
 
 help: ## Name the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -37,13 +38,17 @@ sim: ## Order independence over SEEDS seeded worlds, SERVER_SEEDS of them on Pos
 		-E 'test(any_order_gives_one_nation) & binary(postgres)'
 
 bench: ## How fast, beside its bound (ENTRIES); see benches/README.md
-	$(CARGO) run --release --locked -p registry-benches -- --entries $(ENTRIES) --out target/bench/judge.json
+	$(CARGO) run --release --locked -p registry-benches --bin bench-judge -- --entries $(ENTRIES) --out target/bench/judge.json
 
 bench-postgres: ## The same on a PostgreSQL of its own (ENTRIES)
 	@.ci/need postgres
 	$(CARGO) build --release --locked -p registry-benches
 	.ci/postgres sh -c 'target/release/bench-judge --store "$$HOTICH_POSTGRES" --entries $(ENTRIES) \
 		--out target/bench/judge-postgres.json'
+
+bench-resync: ## What it costs to find differences (RESYNC_ENTRIES), beside negentropy
+	$(CARGO) run --release --locked -p registry-benches --bin bench-resync -- --entries $(RESYNC_ENTRIES) \
+		--out target/bench/resync.json
 
 clean: ## Remove everything built
 	$(CARGO) clean

@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build_client(true)
         .build_server(true)
         // These hold personal data, so the crate writes a `Debug` for them that shows none.
-        .skip_debug(["registry.v1.Change", "registry.v1.Frame", "registry.v1.Notice"])
+        .skip_debug(["registry.v1.Change", "registry.v1.Frame", "registry.v1.Notice", "registry.v1.Welcome"])
         .compile_fds(descriptors)?;
     Ok(())
 }

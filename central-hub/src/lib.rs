@@ -10,6 +10,7 @@ pub mod clock;
 pub mod open;
 pub mod identity;
 pub mod admission;
+pub mod resync;
 pub mod ingest;
 pub mod arrivals;
 pub mod reconcile;

@@ -10,6 +10,7 @@ pub mod convert;
 pub mod frame;
 pub mod sender;
 pub mod receiver;
+pub mod resync;
 
 /// The most bytes of one message, either way: the default limit of gRPC libraries, and more than any frame takes.
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;

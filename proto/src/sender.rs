@@ -9,6 +9,7 @@ mod lane;
 use std::collections::BTreeMap;
 
 use registry_schema::digest::Hash256;
+use registry_schema::holdings::HoldingsKey;
 use registry_schema::ids::{Epoch, Lane, Origin, Seq};
 use thiserror::Error;
 
@@ -16,6 +17,7 @@ use crate::NOTICES_MAX;
 use crate::convert::{self, Hello, WireError};
 use crate::frame::FRAME_CHANGES_MAX;
 use crate::position::Cursor;
+use crate::resync;
 use crate::v1::{self, stream_response::Message};
 use lane::LaneState;
 
@@ -74,6 +76,10 @@ pub enum Event {
         /// The last applied change.
         seq: Seq,
     },
+    /// The key by which both sides compare what they hold; said before [`Event::Ready`].
+    HoldingsKey(HoldingsKey),
+    /// A message of a comparison.
+    Resync(resync::Said),
     /// Notices to store, in order; none that the store holds already.
     Notices(Vec<v1::Notice>),
     /// The hub ends the stream.
@@ -185,6 +191,10 @@ impl Sender {
             }
             Message::Credit(credit) => self.credited(&credit, now_ms).map(|()| Vec::new()),
             Message::NoticeBatch(batch) => self.noticed(batch),
+            Message::ResyncOffer(offer) => Ok(vec![Event::Resync(resync::Said::Offer(offer.try_into()?))]),
+            Message::ResyncBlock(block) => Ok(vec![Event::Resync(resync::Said::block(&block)?)]),
+            Message::ResyncBuckets(buckets) => Ok(vec![Event::Resync(resync::Said::buckets(&buckets)?)]),
+            Message::ResyncStates(states) => Ok(vec![Event::Resync(resync::Said::states(states)?)]),
             Message::Goodbye(goodbye) => {
                 self.phase = Phase::Ended;
                 Ok(vec![Event::Goodbye {
@@ -263,6 +273,10 @@ impl Sender {
         }
         for credit in &welcome.credits {
             self.credited(credit, now_ms)?;
+        }
+        if !welcome.holdings_key.is_empty() {
+            let key = convert::hash(&welcome.holdings_key, "Welcome.holdings_key")?;
+            events.insert(0, Event::HoldingsKey(HoldingsKey::from_bytes(key.0)));
         }
         self.phase = Phase::Sending;
         events.push(Event::Ready);

@@ -23,6 +23,16 @@ impl fmt::Debug for Change {
     }
 }
 
+impl fmt::Debug for Welcome {
+    /// Shows where the hub stands, and nothing of the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Welcome")
+            .field("cursors", &self.cursors)
+            .field("credits", &self.credits)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Frame {
     /// Shows the place and the size of the frame, and nothing of its payload.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,6 +79,12 @@ carried! {
     Credit in StreamResponse::stream_response,
     NoticeBatch in StreamResponse::stream_response,
     Goodbye in StreamResponse::stream_response,
+    ResyncAsk in StreamRequest::stream_request,
+    ResyncReport in StreamRequest::stream_request,
+    ResyncOffer in StreamResponse::stream_response,
+    ResyncBlock in StreamResponse::stream_response,
+    ResyncBuckets in StreamResponse::stream_response,
+    ResyncStates in StreamResponse::stream_response,
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl World {
         self.receiver.admit(&hello).unwrap();
         let cursors = cursors.iter().map(|cursor| convert::cursor_out(cursor, Seq(0))).collect();
         let credits = Lane::ALL.map(|lane| self.credit(lane)).to_vec();
-        self.down.push_back(v1::Welcome { cursors, credits }.into());
+        self.down.push_back(v1::Welcome { cursors, credits, ..v1::Welcome::default() }.into());
     }
 
     /// A little credit while chance rules, and all of it afterwards.

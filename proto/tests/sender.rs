@@ -38,7 +38,11 @@ fn resend(lane: Lane, seq: u64, resend_from: u64) -> v1::Received {
 
 fn welcome(through_seq: u64) -> v1::Welcome {
     let cursors = Lane::ALL.map(|lane| cursor(lane, 0)).to_vec();
-    v1::Welcome { cursors, credits: Lane::ALL.map(|lane| credit(lane, through_seq, 0)).to_vec() }
+    v1::Welcome {
+        cursors,
+        credits: Lane::ALL.map(|lane| credit(lane, through_seq, 0)).to_vec(),
+        ..v1::Welcome::default()
+    }
 }
 
 fn hear(sender: &mut Sender, response: impl Into<v1::StreamResponse>) -> Vec<Event> {
@@ -182,7 +186,7 @@ fn silence_is_answered_by_sending_again_until_patience_ends() {
 fn what_is_applied_was_received_and_is_said_once() {
     let mut sender = welcomed(9, 0, 0);
     send(&mut sender, 4);
-    let applied = v1::Applied { lane: 1, seq: 4 };
+    let applied = v1::Applied { lane: 1, seq: 4, roots: 0 };
     assert_eq!(hear(&mut sender, applied), [Event::Applied { lane: Lane::Live, seq: Seq(4) }]);
     assert_eq!(hear(&mut sender, applied), []);
     assert_eq!(hear(&mut sender, received(Lane::Live, 4)), []);
@@ -215,7 +219,7 @@ fn a_restored_store_is_noticed() {
     ahead.cursors[2].seq = 6;
     assert_eq!(sender(0, 0, 5).receive(ahead.into(), NOW_MS), restored(6));
     assert_eq!(welcomed(0, 0, 5).receive(received(Lane::Backlog, 9).into(), NOW_MS), restored(9));
-    assert_eq!(welcomed(0, 0, 5).receive(v1::Applied { lane: 3, seq: 8 }.into(), NOW_MS), restored(8));
+    assert_eq!(welcomed(0, 0, 5).receive(v1::Applied { lane: 3, seq: 8, roots: 0 }.into(), NOW_MS), restored(8));
 }
 
 #[test]

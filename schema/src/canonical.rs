@@ -85,6 +85,23 @@ pub fn decode(bytes: &[u8]) -> Result<(Draft, Status), CanonicalError> {
     Ok((draft, status))
 }
 
+/// The text of one field of canonical bytes, found without reading the others. Bytes that are not canonical have none, or
+/// what stands where the field would be.
+#[must_use]
+pub fn peek(bytes: &[u8], wanted: Field) -> Option<&str> {
+    let mut reader = Reader { bytes, at: 3 };
+    for _ in 0..reader.varint().ok()? {
+        let code = u16::from_be_bytes([reader.byte().ok()?, reader.byte().ok()?]);
+        let length = reader.varint().ok()?;
+        let text = bytes.get(reader.at..reader.at + length)?;
+        if code == wanted.code() {
+            return std::str::from_utf8(text).ok();
+        }
+        reader.at += length;
+    }
+    None
+}
+
 fn put_varint(bytes: &mut Vec<u8>, mut value: usize) {
     while value >= 0x80 {
         bytes.push((value & 0x7f) as u8 | 0x80);

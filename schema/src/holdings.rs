@@ -15,12 +15,14 @@ mod sketch;
 mod estimate;
 mod differences;
 mod decoder;
+mod held;
 
 pub use self::buckets::{BUCKETS_MAX, Bucket, Buckets};
 pub use self::cell::{Block, CELL_BYTES, Cell};
 pub use self::decoder::{DecodeError, Decoder, Progress};
 pub use self::differences::{Difference, Differences};
 pub use self::estimate::Estimate;
+pub use self::held::{Delta, Held, Holding};
 pub use self::item::{Indexes, Item};
 pub use self::key::{Code, HoldingsKey, KeyId, Tag};
 pub use self::sketch::Sketch;

@@ -59,7 +59,8 @@ pub fn chain_at(
         return Ok(Some(chain_start(incarnation.origin, incarnation.epoch, lane)));
     }
     let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
-    let mut statement = connection.prepare_cached("SELECT chain FROM change_log WHERE lane = ?1 AND seq = ?2")?;
+    let mut statement =
+        connection.prepare_cached("SELECT chain FROM change_log WHERE lane = ?1 AND seq = ?2 AND settled = 0")?;
     Ok(statement.query_row(params![lane.number(), seq], |row| hash(row, 0)).optional()?.flatten())
 }
 
@@ -76,7 +77,7 @@ pub fn load(
     bytes_max: usize,
 ) -> Result<Vec<SealedChange>, StoreError> {
     let sql = "SELECT seq, record_id, version, clock, content_hash, chain, canonical FROM change_log
-               WHERE lane = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3";
+               WHERE lane = ?1 AND seq >= ?2 AND settled = 0 ORDER BY seq LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let limit = i64::try_from(changes_max).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![lane.number(), first.0.cast_signed(), limit])?;

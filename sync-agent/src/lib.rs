@@ -14,6 +14,8 @@ pub mod backlog;
 mod capture;
 mod seal;
 pub mod change_log;
+mod holdings;
+pub mod resync;
 pub mod pace;
 pub mod uplink;
 pub mod notices;

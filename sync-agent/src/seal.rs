@@ -105,16 +105,19 @@ struct Logged {
     logged_ms: u64,
     lane: Lane,
     overtaken: bool,
+    /// The state that was sealed last is to be sent once more, as it is.
+    again: bool,
 }
 
 impl Logged {
     fn read(row: &Row<'_>) -> Result<Self, StoreError> {
         let damaged = || StoreError::Damaged("the change log holds what no trigger writes".to_owned());
         let backlog: bool = row.get(4)?;
-        let own_lane = match row.get_ref(3)?.as_str().unwrap_or_default() {
-            "repair" => Lane::Repair,
-            _ if backlog => Lane::Backlog,
-            _ => Lane::Live,
+        let again = row.get_ref(3)?.as_str() == Ok("repair");
+        let own_lane = match (again, backlog) {
+            (true, _) => Lane::Repair,
+            (false, true) => Lane::Backlog,
+            (false, false) => Lane::Live,
         };
         Ok(Self {
             change_id: row.get(0)?,
@@ -123,6 +126,7 @@ impl Logged {
             logged_ms: u64::try_from(row.get::<_, i64>(5)?).unwrap_or_default(),
             lane: own_lane,
             overtaken: row.get(6)?,
+            again,
         })
     }
 }
@@ -170,7 +174,7 @@ impl<'a> Batch<'a> {
     }
 
     fn predecessor(&self, change: &Logged) -> Result<Option<Predecessor>, StoreError> {
-        let sql = "SELECT version, lane, seq FROM change_log
+        let sql = "SELECT version, lane, iif(settled, 0, seq) FROM change_log
                    WHERE record_id = ?1 AND change_id < ?2 ORDER BY change_id DESC LIMIT 1";
         let mut statement = self.transaction.prepare_cached(sql)?;
         let read = |row: &Row<'_>| {
@@ -184,11 +188,11 @@ impl<'a> Batch<'a> {
 
     /// Seals one change; every older change of the same entry is sealed already.
     fn seal(&mut self, change: &Logged, predecessor: Option<Predecessor>) -> Result<(), StoreError> {
-        let version = Version(predecessor.map_or(0, |predecessor| predecessor.version.0).saturating_add(1));
         let lane = self.lane(change, predecessor);
-        let canonical = self.content(change)?;
-        self.clock = self.clock.tick(change.logged_ms.min(self.now_ms));
-        let stated = Change { record_id: change.record_id, version, clock: self.clock, canonical };
+        let stated = match predecessor.filter(|_| change.again) {
+            Some(_) => self.last_state(change)?,
+            None => self.new_state(change, predecessor)?,
+        };
         let state = self.lanes.get_mut(&lane).expect("every lane was loaded");
         let sealed = SealedChange::link(self.sealer.incarnation.origin, &state.chain, state.sealed.next(), stated);
         (state.sealed, state.chain) = (sealed.seq, sealed.chain);
@@ -206,6 +210,25 @@ impl<'a> Batch<'a> {
         ])?;
         self.changes += 1;
         Ok(())
+    }
+
+    fn new_state(&mut self, change: &Logged, predecessor: Option<Predecessor>) -> Result<Change, StoreError> {
+        let version = Version(predecessor.map_or(0, |predecessor| predecessor.version.0).saturating_add(1));
+        let canonical = self.content(change)?;
+        self.clock = self.clock.tick(change.logged_ms.min(self.now_ms));
+        Ok(Change { record_id: change.record_id, version, clock: self.clock, canonical })
+    }
+
+    /// The state that was sealed last, for the centre to have it once more.
+    fn last_state(&self, change: &Logged) -> Result<Change, StoreError> {
+        let sql = "SELECT version, clock, canonical FROM change_log
+                   WHERE record_id = ?1 AND change_id < ?2 ORDER BY change_id DESC LIMIT 1";
+        let read = |row: &Row<'_>| {
+            let clock = Hlc::from_number(row.get::<_, i64>(1)?.cast_unsigned());
+            Ok(Change { record_id: change.record_id, version: Version(row.get(0)?), clock, canonical: row.get(2)? })
+        };
+        let mut statement = self.transaction.prepare_cached(sql)?;
+        Ok(statement.query_row(params![change.record_id.number(), change.change_id], read)?)
     }
 
     /// The lane of a change: its own, unless the state before it is still on its way in another. So the versions of an

@@ -100,7 +100,7 @@ fn oldest_unapplied(connection: &Connection, lanes: &BTreeMap<Lane, LaneState>) 
     let after = state::sealed_through(connection)?;
     let mut oldest = connection.query_row(first_unsealed, [after], |row| count(row, 0)).optional()?;
     for (lane, state) in lanes {
-        let sql = "SELECT logged_ms FROM change_log WHERE lane = ?1 AND seq = ?2";
+        let sql = "SELECT logged_ms FROM change_log WHERE lane = ?1 AND seq = ?2 AND settled = 0";
         let next = params![lane.number(), state.applied.next().0.cast_signed()];
         let logged = connection.query_row(sql, next, |row| count(row, 0)).optional()?;
         oldest = oldest.into_iter().chain(logged).min();

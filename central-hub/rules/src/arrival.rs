@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use registry_schema::clock::Hlc;
 use registry_schema::digest::{Hash256, change_hash, content_hash};
+use registry_schema::holdings::{Bucket, Held};
 use registry_schema::ids::{RecordKey, Version};
 
 use crate::verdict::Verdict;
@@ -48,6 +49,13 @@ impl State {
     #[must_use]
     pub const fn rank(&self) -> Rank {
         (self.version, self.clock, self.content_hash)
+    }
+
+    /// The name under which a holding knows the state.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let bucket = Bucket::of(&self.canonical);
+        Held { version: self.version, clock: self.clock, content: self.content_hash, bucket }
     }
 
     /// The hash that stands for this state of this record.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use registry_schema::digest::Hash256;
+use registry_schema::holdings::Held;
 use registry_schema::ids::RecordKey;
 
 use crate::arrival::{Arrival, Rank, State};
@@ -14,7 +15,7 @@ use crate::decide::{Batch, decide, missing};
 use crate::digests::Digests;
 use crate::finding::{Finding, FindingId};
 use crate::node::{Membership, Node};
-use crate::plan::{Notice, Plan};
+use crate::plan::{HeldBefore, Notice, Plan};
 use crate::policy::Policy;
 use crate::verdict::Verdict;
 
@@ -37,6 +38,8 @@ pub struct Memory {
     pub verdicts: BTreeMap<Hash256, Verdict>,
     /// Everything that was said to the provinces.
     pub notices: Vec<Notice>,
+    /// The greatest state of each record, valid or not.
+    pub held: BTreeMap<RecordKey, Held>,
     /// The sums.
     pub digests: Digests,
     policy: Arc<Policy>,
@@ -119,6 +122,14 @@ impl Memory {
         }
         self.findings.extend(plan.findings_put.into_iter().map(|finding| (finding.id, finding)));
         self.verdicts.extend(plan.verdicts.into_iter().map(|verdict| (verdict.id(), verdict)));
+        for moved in plan.held {
+            let before = self.held.insert(moved.key, moved.after);
+            debug_assert_eq!(
+                before.map(|held| held.rank()),
+                moved.before.as_ref().map(HeldBefore::rank),
+                "the plan knows what was held"
+            );
+        }
         self.notices.extend(plan.notices);
         for (section, sum) in plan.digests.iter() {
             self.digests.merge(section, sum);

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use registry_schema::holdings::Held;
 use registry_schema::ids::{Origin, PersonId, RecordKey};
 
-use crate::arrival::State;
+use crate::arrival::{Rank, State};
 use crate::context::Context;
 use crate::digests::Digests;
 use crate::finding::{Certainty, Evidence, Finding, FindingId, Rule};
@@ -43,6 +44,8 @@ pub struct Plan {
     pub digests: Digests,
     /// What changes in the numbers of records, by province, kind code and standing.
     pub counts: BTreeMap<(Origin, u8, Standing), i64>,
+    /// Records whose greatest state is another one now.
+    pub held: Vec<HeldMove>,
     /// How the arrivals were taken.
     pub tally: Tally,
 }
@@ -71,6 +74,38 @@ pub struct PastRow {
     pub state: State,
     /// Whether it was valid.
     pub valid: bool,
+}
+
+/// The greatest state of a record by its rank, valid or not, before and after a batch: what a province holds, as far as
+/// the nation heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldMove {
+    /// The record.
+    pub key: RecordKey,
+    /// The greatest state before.
+    pub before: Option<HeldBefore>,
+    /// The greatest state now.
+    pub after: Held,
+}
+
+/// The greatest state of a record before a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldBefore {
+    /// It was present.
+    Present(Held),
+    /// It is kept in the past, where its bytes say in which bucket it is summed.
+    Past(Rank),
+}
+
+impl HeldBefore {
+    /// Where the state stands among the states of its record.
+    #[must_use]
+    pub const fn rank(&self) -> Rank {
+        match self {
+            Self::Present(held) => held.rank(),
+            Self::Past(rank) => *rank,
+        }
+    }
 }
 
 /// How the arrivals of a batch were taken.

@@ -9,6 +9,7 @@ use registry_schema::kind::Kind;
 
 use super::cases::CasesCommand;
 use super::evaluate::{EvaluateArguments, ExplainArguments};
+use super::resync::ResyncCommand;
 use crate::config::Layer;
 use crate::open::StoreUrl;
 
@@ -75,6 +76,11 @@ pub(super) enum Command {
     Cases {
         #[command(subcommand)]
         command: CasesCommand,
+    },
+    /// Compare provinces with the nation, and repair what differs
+    Resync {
+        #[command(subcommand)]
+        command: ResyncCommand,
     },
     /// Records
     Record {

@@ -9,7 +9,7 @@ use hub_store::AnyStore;
 use registry_schema::ids::Origin;
 
 use super::arguments::{Arguments, Command, Output, PersonCommand, ProvincesCommand, RecordCommand};
-use super::{cases, daemon, evaluate, judged, output};
+use super::{cases, daemon, evaluate, judged, output, resync};
 use crate::audit;
 use crate::clock::now_ms;
 use crate::exit::Exit;
@@ -34,6 +34,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         }
         Command::Stats => print(format, &stats::stats(&url.open(false).await?).await?, output::stats),
         Command::Cases { command } => cases::run(&url.open(false).await?, config, command, format).await,
+        Command::Resync { command } => resync::run(&url.open(false).await?, command, format).await,
         Command::Record { command: RecordCommand::Show { record } } => {
             let report = records::record(&url.open(false).await?, record).await?;
             found(format, report.as_ref(), output::record, "there is no such record in the nation")

@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod output;
 mod cases;
+mod resync;
 mod judged;
 mod evaluate;
 mod daemon;
@@ -48,6 +49,9 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     }
     if let Some(error) = error.downcast_ref::<crate::operator::cases::AnswerError>() {
         return cases::exit_of(error);
+    }
+    if let Some(error) = error.downcast_ref::<crate::operator::resync::WishError>() {
+        return resync::exit_of(error);
     }
     if let Some(error) = error.downcast_ref::<evaluate::EvaluateError>() {
         return error.exit();

@@ -58,13 +58,25 @@ pub(super) fn table(headings: &[&str], right_from: usize) -> Table {
 }
 
 pub(super) fn provinces(report: &ProvincesReport) -> anyhow::Result<()> {
-    let mut rows =
-        table(&["province", "name", "last seen", "received", "applied", "waiting", "oldest", "records", "rejected"], 3);
+    let headings = [
+        "province",
+        "name",
+        "last seen",
+        "both sides",
+        "received",
+        "applied",
+        "waiting",
+        "oldest",
+        "records",
+        "rejected",
+    ];
+    let mut rows = table(&headings, 4);
     for province in &report.provinces {
         rows.add_row([
             province.province.to_string(),
             province.name.clone(),
             province.last_seen.clone().unwrap_or_else(|| "never".to_owned()),
+            province.roots_agree.map_or("-", |agree| if agree { "agree" } else { "DIFFER" }).to_owned(),
             province.received.to_string(),
             province.applied.to_string(),
             province.waiting.to_string(),

@@ -12,16 +12,19 @@ use registry_proto::convert::{self, Hello};
 use registry_proto::position::Cursor;
 use registry_proto::receiver::{Arrival, Receiver, Step};
 use registry_proto::v1;
+use registry_schema::holdings::HoldingsKey;
 use registry_schema::ids::{Epoch, Lane, Seq};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
+use super::comparing::Comparing;
 use super::service::Hub;
 use super::writer::Refusal;
 use crate::admission::Admission;
 use crate::clock::now_ms;
+use crate::resync::{self, Prepared};
 
 /// How long a caller may take to say Hello.
 const HELLO_MS: u64 = 10_000;
@@ -31,6 +34,8 @@ const LOOK_MS: u64 = 500;
 const NOTICES_PER_MESSAGE: usize = 200;
 /// When a province that was turned away may come back, in milliseconds.
 const RETRY_MS: u64 = 5_000;
+/// Sums are made with the first session and stay.
+const NO_SUMS: &str = "the centre has lost the sums of this province; come again";
 
 /// What ends a session.
 enum End {
@@ -55,6 +60,7 @@ pub(super) struct Session<S> {
     told: BTreeMap<Lane, Seq>,
     notices_sent: u64,
     notices_stored: u64,
+    comparing: Comparing<S>,
 }
 
 impl<S: NationalStore + 'static> Session<S> {
@@ -65,6 +71,7 @@ impl<S: NationalStore + 'static> Session<S> {
         stop: CancellationToken,
         outbox: mpsc::Sender<Result<v1::StreamResponse, Status>>,
     ) -> Self {
+        let comparing = Comparing::new(Arc::clone(&hub), province.origin, Epoch(0), BTreeMap::new());
         Self {
             hub,
             province,
@@ -77,6 +84,7 @@ impl<S: NationalStore + 'static> Session<S> {
             told: BTreeMap::new(),
             notices_sent: 0,
             notices_stored: 0,
+            comparing,
         }
     }
 
@@ -118,7 +126,14 @@ impl<S: NationalStore + 'static> Session<S> {
         let applied = |lane: Lane, epoch: Epoch| {
             cursors.iter().find(|at| at.lane == lane && at.epoch == epoch).map(|at| at.applied).unwrap_or_default()
         };
-        let mut welcome = v1::Welcome::default();
+        let mut welcome = v1::Welcome { holdings_key: self.holdings_key().await?, ..v1::Welcome::default() };
+        let arrived = receiver.cursors().map(|cursor| (cursor.lane, cursor.seq)).collect();
+        self.comparing = Comparing::new(Arc::clone(&self.hub), origin, hello.epoch, arrived);
+        if self.province.epoch.is_none() && cursors.iter().any(|cursor| cursor.epoch != hello.epoch) {
+            let why = "the province came with a new epoch";
+            let begun = resync::begin_unasked(&self.hub.store, origin, why, now_ms()).await;
+            begun.map_err(|error| unavailable(&error))?;
+        }
         for cursor in receiver.cursors() {
             let applied = applied(cursor.lane, cursor.epoch);
             welcome.cursors.push(convert::cursor_out(cursor, applied));
@@ -129,6 +144,13 @@ impl<S: NationalStore + 'static> Session<S> {
         }
         self.say(welcome).await?;
         Ok(receiver)
+    }
+
+    /// The key of the province's sums, made at its first session.
+    async fn holdings_key(&mut self) -> Result<Vec<u8>, End> {
+        let (origin, fresh) = (self.province.origin, HoldingsKey::from_bytes(rand::random()));
+        let key = self.hub.store.holdings_key(origin, fresh).await.map_err(|error| unavailable(&error))?;
+        Ok(key.secret_bytes().to_vec())
     }
 
     async fn serve(&mut self, mut receiver: Receiver, inbox: &mut Streaming<v1::StreamRequest>) -> End {
@@ -142,6 +164,7 @@ impl<S: NationalStore + 'static> Session<S> {
                     Ok(None) | Err(_) => return End::HungUp,
                 },
                 Some(outcome) = self.journaling.next() => self.journaled(&mut receiver, outcome).await,
+                prepared = self.comparing.prepared() => self.offer(prepared).await,
                 Some((lane, changes)) = self.settling.next() => self.grant(lane, changes).await,
                 changed = applied.changed() => match changed {
                     Ok(()) => self.look().await,
@@ -159,12 +182,15 @@ impl<S: NationalStore + 'static> Session<S> {
         match request.message {
             Some(v1::stream_request::Message::Frame(frame)) => match receiver.receive(frame) {
                 Step::Append(arrival) => {
+                    let noted = self.comparing.arrived(&arrival.opened, &arrival.frame.root).await;
+                    noted.map_err(|error| unavailable(&error))?;
                     self.journal(*arrival).await;
                     Ok(())
                 }
                 Step::Again(received) => self.say(received).await,
                 Step::Resend(received) => {
                     tracing::warn!(province = %self.province.origin, reason = received.reason, "frames are asked for again");
+                    self.comparing.resent();
                     self.say(received).await
                 }
                 Step::Skip => Ok(()),
@@ -173,6 +199,13 @@ impl<S: NationalStore + 'static> Session<S> {
             Some(v1::stream_request::Message::NoticeAck(ack)) => {
                 self.notices_stored = self.notices_stored.max(ack.notice_position.min(self.notices_sent));
                 self.look().await
+            }
+            Some(v1::stream_request::Message::ResyncAsk(ask)) => {
+                let answers = self.comparing.asked(ask).await.map_err(|error| unavailable(&error))?;
+                self.say_all(answers).await
+            }
+            Some(v1::stream_request::Message::ResyncReport(report)) => {
+                self.comparing.reported(report).await.map_err(|error| unavailable(&error))
             }
             Some(v1::stream_request::Message::Hello(_)) | None => {
                 Err(goodbye(v1::GoodbyeReason::Protocol, "only frames and acknowledgements follow Hello", RETRY_MS))
@@ -231,14 +264,19 @@ impl<S: NationalStore + 'static> Session<S> {
 
     /// Tells the province what was applied since, and what there is to say about its entries.
     async fn look(&mut self) -> Result<(), End> {
-        let cursors = self.hub.store.cursors(self.province.origin).await.map_err(|error| unavailable(&error))?;
-        for cursor in cursors {
+        let fence = self.hub.store.fence(self.province.origin).await.map_err(|error| unavailable(&error))?;
+        let Some(fence) = fence else { return Err(goodbye(v1::GoodbyeReason::Overloaded, NO_SUMS, RETRY_MS)) };
+        let roots = self.comparing.agreement(&fence).await.map_err(|error| unavailable(&error))?.into();
+        // How far an epoch came that was given up is no news of this one.
+        let epoch = self.comparing.epoch();
+        for cursor in fence.cursors.into_iter().filter(|cursor| cursor.epoch == epoch) {
             let told = self.told.entry(cursor.lane).or_default();
             if cursor.applied > *told {
                 *told = cursor.applied;
-                self.say(v1::Applied { lane: convert::lane_number(cursor.lane), seq: cursor.applied.0 }).await?;
+                self.say(v1::Applied { lane: convert::lane_number(cursor.lane), seq: cursor.applied.0, roots }).await?;
             }
         }
+        self.comparing.look().await.map_err(|error| unavailable(&error))?;
         if self.notices_sent > self.notices_stored {
             return Ok(());
         }
@@ -247,6 +285,23 @@ impl<S: NationalStore + 'static> Session<S> {
         if let Some(last) = notices.last() {
             self.notices_sent = last.seq;
             self.say(v1::NoticeBatch { notices: notices.into_iter().map(notice).collect() }).await?;
+        }
+        Ok(())
+    }
+
+    async fn offer(&mut self, prepared: Result<Option<Prepared>, StoreError>) -> Result<(), End> {
+        match prepared.map_err(|error| unavailable(&error))? {
+            Some(prepared) => {
+                let offer = self.comparing.offer(prepared);
+                self.say_all(offer).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn say_all(&mut self, messages: Vec<v1::StreamResponse>) -> Result<(), End> {
+        for message in messages {
+            self.say(message).await?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ pub mod person;
 pub mod digest;
 pub mod rules;
 pub mod completeness;
+pub mod resync;
 
 use jiff::Timestamp;
 

@@ -42,6 +42,10 @@ pub struct ProvinceReport {
     pub records: i64,
     /// Records that were rejected.
     pub rejected: i64,
+    /// Whether the province and the nation held the same when that was last compared; `None` before.
+    pub roots_agree: Option<bool>,
+    /// When that was.
+    pub roots_compared_at: Option<String>,
     /// The lanes.
     pub lanes: Vec<LaneReport>,
 }
@@ -71,11 +75,17 @@ pub async fn provinces<S: NationalStore>(store: &S, now_ms: i64) -> Result<Provi
     for ((origin, _, standing), count) in counts {
         *by_province.entry((origin, standing == Standing::Rejected)).or_default() += count;
     }
+    let agreements = store.agreements().await?;
     let mut provinces = Vec::new();
     for province in store.provinces().await? {
         let cursors = store.cursors(province.origin).await?;
         let count = |rejected| by_province.get(&(province.origin, rejected)).copied().unwrap_or_default();
-        provinces.push(report(&province, &cursors, count(false), count(true), now_ms));
+        let mut report = report(&province, &cursors, count(false), count(true), now_ms);
+        if let Some(agreement) = agreements.get(&province.origin) {
+            report.roots_agree = Some(agreement.agree);
+            report.roots_compared_at = rfc3339(Some(agreement.compared_ms));
+        }
+        provinces.push(report);
     }
     Ok(ProvincesReport { provinces })
 }
@@ -106,6 +116,8 @@ fn report(province: &Province, cursors: &[Cursor], records: i64, rejected: i64, 
         oldest_waiting_seconds: cursors.iter().filter(waits).map(since).max(),
         records,
         rejected,
+        roots_agree: None,
+        roots_compared_at: None,
         lanes,
     }
 }

@@ -1,16 +1,20 @@
 //! A store of either kind, for programs that learn at run time which one it is.
 
+use std::collections::BTreeMap;
+
 use hub_rules::finding::FindingId;
 use hub_rules::verdict::Verdict;
-use hub_rules::{Context, Node, Plan, Request};
+use hub_rules::{Context, Node, Plan, Request, State};
 use registry_schema::digest::Hash256;
-use registry_schema::ids::{Epoch, Origin, PersonId, RecordKey};
+use registry_schema::holdings::{Bucket, Holding, HoldingsKey};
+use registry_schema::ids::{Epoch, Origin, PersonId, RecordId, RecordKey};
 
+use crate::holdings::{Agreement, Fence, Mended, Recount, Resync, ResyncState};
 use crate::model::{
     Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
     JournalId, NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
 };
-use crate::national::{Answer, Cases, Journal, Registry};
+use crate::national::{Answer, Cases, Holdings, Journal, Registry};
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 
@@ -70,5 +74,21 @@ impl Cases for AnyStore {
         fn finding_counts() -> FindingCounts;
         fn verdicts(case: FindingId) -> Vec<Verdict>;
         fn verdicts_with(reason_prefix: String, after: Option<Hash256>, limit: usize) -> Vec<Verdict>;
+    }
+}
+
+impl Holdings for AnyStore {
+    delegate! {
+        fn holdings_key(origin: Origin, fresh: HoldingsKey) -> HoldingsKey;
+        fn fence(origin: Origin) -> Option<Fence>;
+        fn holding(origin: Origin) -> Option<(Fence, Holding)>;
+        fn recount(origin: Origin, cells: usize, of: Vec<Bucket>, rehash: bool) -> Option<Recount>;
+        fn rebuild_holding(origin: Origin) -> ();
+        fn held_states(origin: Origin, records: Vec<RecordId>) -> Vec<(RecordId, State)>;
+        fn mend(rows: Vec<Mended>) -> ();
+        fn note_agreement(origin: Origin, agreement: Agreement) -> ();
+        fn agreements() -> BTreeMap<Origin, Agreement>;
+        fn put_resync(resync: Resync, from: Option<ResyncState>) -> bool;
+        fn resyncs(origin: Option<Origin>, limit: usize) -> Vec<Resync>;
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod model;
+pub mod holdings;
 pub mod national;
 pub mod sqlite;
 pub mod postgres;
@@ -14,7 +15,7 @@ pub mod conformance;
 
 pub use any::AnyStore;
 pub use error::StoreError;
-pub use national::{Cases, Journal, NationalStore, Registry};
+pub use national::{Cases, Holdings, Journal, NationalStore, Registry};
 
 #[cfg(doc)]
 use hub_rules::{Plan, Request};

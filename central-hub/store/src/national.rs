@@ -1,14 +1,17 @@
-//! The trait that every national store implements, in three parts.
+//! The trait that every national store implements, in four parts.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use hub_rules::finding::FindingId;
 use hub_rules::verdict::Verdict;
-use hub_rules::{Context, Node, Plan, Request};
+use hub_rules::{Context, Node, Plan, Request, State};
 use registry_schema::digest::Hash256;
-use registry_schema::ids::{Epoch, Origin, PersonId, RecordKey};
+use registry_schema::holdings::{Bucket, Holding, HoldingsKey};
+use registry_schema::ids::{Epoch, Origin, PersonId, RecordId, RecordKey};
 
 use crate::error::StoreError;
+use crate::holdings::{Agreement, Fence, Mended, Recount, Resync, ResyncState};
 use crate::model::{
     Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
     JournalId, NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
@@ -95,7 +98,44 @@ pub trait Cases: Send + Sync {
     ) -> impl Future<Output = Answer<Vec<Verdict>>> + Send;
 }
 
-/// A national store.
-pub trait NationalStore: Journal + Registry + Cases {}
+/// What each province holds as far as the nation heard, and the comparisons with what the province has.
+pub trait Holdings: Send + Sync {
+    /// The key of a province's sums; where there is none yet, the fresh one, and the sums are made from the rows.
+    fn holdings_key(&self, origin: Origin, fresh: HoldingsKey) -> impl Future<Output = Answer<HoldingsKey>> + Send;
+    /// How far a province is applied, and its root exactly there; `None` before its first session.
+    fn fence(&self, origin: Origin) -> impl Future<Output = Answer<Option<Fence>>> + Send;
+    /// The same with all sums and cells.
+    fn holding(&self, origin: Origin) -> impl Future<Output = Answer<Option<(Fence, Holding)>>> + Send;
+    /// A holding counted from the rows, with so many cells, of the buckets that are named or of all. With `rehash` the
+    /// bytes of each row count and not the hash beside them.
+    fn recount(
+        &self,
+        origin: Origin,
+        cells: usize,
+        of: Vec<Bucket>,
+        rehash: bool,
+    ) -> impl Future<Output = Answer<Option<Recount>>> + Send;
+    /// Makes the kept sums anew from the rows.
+    fn rebuild_holding(&self, origin: Origin) -> impl Future<Output = Answer<()>> + Send;
+    /// The greatest state of each of these records that the nation has.
+    fn held_states(
+        &self,
+        origin: Origin,
+        records: Vec<RecordId>,
+    ) -> impl Future<Output = Answer<Vec<(RecordId, State)>>> + Send;
+    /// Writes present states over rows that were lost or altered; no sum changes, since the sums knew these states.
+    fn mend(&self, rows: Vec<Mended>) -> impl Future<Output = Answer<()>> + Send;
+    /// Notes how a comparison of roots ended.
+    fn note_agreement(&self, origin: Origin, agreement: Agreement) -> impl Future<Output = Answer<()>> + Send;
+    /// How the last comparison with each province ended.
+    fn agreements(&self) -> impl Future<Output = Answer<BTreeMap<Origin, Agreement>>> + Send;
+    /// Writes a comparison down: a new one, or one that was in the state `from` until now. Whether that was so.
+    fn put_resync(&self, resync: Resync, from: Option<ResyncState>) -> impl Future<Output = Answer<bool>> + Send;
+    /// Comparisons of a province or of all, open ones first, newest first.
+    fn resyncs(&self, origin: Option<Origin>, limit: usize) -> impl Future<Output = Answer<Vec<Resync>>> + Send;
+}
 
-impl<T: Journal + Registry + Cases> NationalStore for T {}
+/// A national store.
+pub trait NationalStore: Journal + Registry + Cases + Holdings {}
+
+impl<T: Journal + Registry + Cases + Holdings> NationalStore for T {}

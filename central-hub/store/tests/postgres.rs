@@ -51,6 +51,30 @@ async fn pages_give_every_record_in_force() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn sums_follow_what_is_heard() {
+    let database = Database::create().await;
+    let store = database.store().await;
+    for seed in seeds().take(12) {
+        emptied(&database, &store).await;
+        database
+            .client()
+            .await
+            .batch_execute("DELETE FROM holding; DELETE FROM holding_checkpoint")
+            .await
+            .expect("forgets");
+        conformance::sums_follow_what_is_heard(seed, &store).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_row_is_mended() {
+    let database = Database::create().await;
+    let store = database.store().await;
+    store.lead().await.expect("leads");
+    conformance::a_lost_row_is_mended(&store).await;
+}
+
 macro_rules! journal_checks {
     ($($name:ident)+) => {
         $(#[tokio::test]
@@ -62,6 +86,7 @@ macro_rules! journal_checks {
 }
 
 journal_checks! {
+    resyncs_move_from_state_to_state
     the_journal_gives_back_what_it_took
     cursors_move_with_the_journal
     an_incarnation_that_was_given_up_does_not_come_back

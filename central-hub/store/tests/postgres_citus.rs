@@ -9,8 +9,21 @@ use registry_schema::sql::NATIONAL_POSTGRES;
 
 const CITUS: &str = include_str!("../../../schema/sql/national/citus.sql");
 /// Tables that do not grow with the nation and stay on the coordinator.
-const LOCAL: &[&str] =
-    &["province", "cursor", "journal_head", "judge", "watermark", "void_block", "digest", "tally", "ruling"];
+const LOCAL: &[&str] = &[
+    "province",
+    "cursor",
+    "journal_head",
+    "judge",
+    "watermark",
+    "void_block",
+    "digest",
+    "tally",
+    "ruling",
+    "holding",
+    "holding_checkpoint",
+    "holding_tail",
+    "resync",
+];
 
 /// The migrations without comments, in lower case.
 fn tables() -> String {

@@ -42,6 +42,24 @@ async fn pages_give_every_record_in_force() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn sums_follow_what_is_heard() {
+    for seed in seeds().take(60) {
+        let (_folder, store) = fresh();
+        conformance::sums_follow_what_is_heard(seed, &store).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_row_is_mended() {
+    conformance::a_lost_row_is_mended(&fresh().1).await;
+}
+
+#[tokio::test]
+async fn resyncs_move_from_state_to_state() {
+    conformance::resyncs_move_from_state_to_state(&fresh().1).await;
+}
+
 #[tokio::test]
 async fn the_journal_gives_back_what_it_took() {
     conformance::the_journal_gives_back_what_it_took(&fresh().1).await;

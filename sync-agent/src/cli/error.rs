@@ -25,6 +25,9 @@ pub(super) enum CliError {
     Telemetry(#[from] TelemetryError),
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// A check found something.
+    #[error("the store is not as it should be; `central-hub resync start PROVINCE --deep` at the centre mends it")]
+    NotIntact,
     /// The options contradict each other or leave something out.
     #[error("{0}")]
     Usage(String),
@@ -56,6 +59,7 @@ impl CliError {
             Self::Config(_) | Self::Identity(_) | Self::Telemetry(_) | Self::ConfigExists(_) => Exit::Config,
             Self::Store(error) => error.exit(),
             Self::Import(error) => import_exit(error),
+            Self::NotIntact => Exit::Failure,
             Self::Usage(_) => Exit::Usage,
             Self::Write { .. } | Self::System { .. } | Self::Print(_) => Exit::Io,
         }

@@ -12,7 +12,7 @@ use super::CONFIG_FILE;
 use super::error::CliError;
 use crate::config::{Config, Layer};
 use crate::identity::Token;
-use crate::store::{self, StoreError, state::Incarnation};
+use crate::store::{self, StoreError, StoreLock, state::Incarnation};
 
 pub(super) const EXAMPLES: &str = "\
 Example:
@@ -20,7 +20,11 @@ Example:
     --hub http://127.0.0.1:7400 --token-file /etc/hotich/hanoi.token
 
 An existing file with the reference schema is taken over with everything in it. An initialised store is never
-initialised again.";
+initialised again.
+
+A store that was restored from a backup or copied needs a new epoch, and its province must be enrolled again:
+  sync-agent init --new-epoch --store /var/lib/hotich/hanoi.db
+Everything in it stays; a comparison with the centre then brings back what it had lost.";
 
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
@@ -29,9 +33,15 @@ pub(super) struct InitArgs {
     /// The configuration file to write [default: agent.toml beside the store]
     #[arg(long, env = "HOTICH_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Give an initialised store a new epoch, because it was restored or copied; nothing else is changed
+    #[arg(long)]
+    new_epoch: bool,
 }
 
 pub(super) fn run(args: InitArgs) -> Result<(), CliError> {
+    if args.new_epoch {
+        return new_epoch(args);
+    }
     let mut config = args.settings.finish()?;
     config.store = absolute(&config.store)?;
     config.token_file = absolute(&config.token_file)?;
@@ -53,6 +63,26 @@ pub(super) fn run(args: InitArgs) -> Result<(), CliError> {
         writeln!(std::io::stderr(), "note: {error}")?;
     }
     writeln!(out, "next           sync-agent run --config {}", config_path.display())?;
+    Ok(())
+}
+
+fn new_epoch(args: InitArgs) -> Result<(), CliError> {
+    let configured = || args.config.as_deref().map(Layer::read).transpose();
+    let path = match args.settings.store {
+        Some(path) => path,
+        None => configured()?
+            .and_then(|layer| layer.store)
+            .ok_or_else(|| CliError::Usage("no store: give --store PATH or --config FILE".to_owned()))?,
+    };
+    let _lock = StoreLock::take(&path)?;
+    let epoch = Epoch(rand::random());
+    store::take_new_epoch(&path, epoch)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "epoch          {:016x}", epoch.0)?;
+    writeln!(
+        out,
+        "next           central-hub provinces enrol ... at the centre; then run the agent with the new token"
+    )?;
     Ok(())
 }
 
@@ -92,6 +122,7 @@ mod tests {
                 ..Layer::default()
             },
             config: config.map(|name| folder.join(name)),
+            new_epoch: false,
         }
     }
 

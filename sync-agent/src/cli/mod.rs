@@ -1,12 +1,14 @@
-//! The command line: `sync-agent init`, `run`, `status`, `import`, `notices` and `config`.
+//! The command line: `sync-agent init`, `run`, `status`, `import`, `notices`, `verify`, `quarantine` and `config`.
 
 mod error;
 mod import;
 mod init;
 mod notices;
 mod print;
+mod quarantine;
 mod run;
 mod status;
+mod verify;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -58,6 +60,12 @@ enum Command {
     /// List what the centre answered
     #[command(after_help = notices::EXAMPLES)]
     Notices(notices::NoticesArgs),
+    /// Look at every row and at the kept sums, without changing anything
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::VerifyArgs),
+    /// What a comparison with the centre set aside for a person
+    #[command(after_help = quarantine::EXAMPLES)]
+    Quarantine(quarantine::QuarantineArgs),
     /// Show the settings that are in force, as a configuration file
     Config(run::RunArgs),
 }
@@ -108,6 +116,8 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Import(args) => import::run(args),
         Command::Notices(args) => notices::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Quarantine(args) => quarantine::run(args),
         Command::Config(args) => run::show_config(args),
     };
     match result {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use registry_schema::digest::chain_start;
-use registry_schema::ids::Lane;
+use registry_schema::ids::{Epoch, Lane};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::state::{self, Incarnation};
@@ -31,6 +31,29 @@ pub fn init(path: &Path, incarnation: Incarnation) -> Result<(), StoreError> {
         let sql = "INSERT INTO lanes (lane, sealed_chain) VALUES (?1, ?2)";
         transaction.execute(sql, rusqlite::params![lane.number(), chain.as_bytes()])?;
     }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Gives a store a new epoch: every sealed change is settled, every lane begins anew, and what the centre has of the
+/// store is taken back at the next comparison. For stores that were restored from a backup or copied.
+///
+/// # Errors
+/// The store is not initialised, or cannot be written.
+pub fn take_new_epoch(path: &Path, epoch: Epoch) -> Result<(), StoreError> {
+    let mut store = super::Store::open(path)?;
+    let incarnation = Incarnation { epoch, ..store.incarnation() };
+    let transaction = store.connection().transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute("UPDATE change_log SET settled = 1 WHERE seq IS NOT NULL AND settled = 0", ())?;
+    for lane in Lane::ALL {
+        let chain = chain_start(incarnation.origin, epoch, lane);
+        let sql =
+            "UPDATE lanes SET sealed_seq = 0, sealed_chain = ?2, received_seq = 0, applied_seq = 0 WHERE lane = ?1";
+        transaction.execute(sql, rusqlite::params![lane.number(), chain.as_bytes()])?;
+    }
+    transaction.execute("DELETE FROM holding", ())?;
+    state::set_incarnation(&transaction, incarnation)?;
+    state::set_restoring(&transaction, true)?;
     transaction.commit()?;
     Ok(())
 }

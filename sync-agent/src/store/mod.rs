@@ -17,11 +17,12 @@ use rusqlite::{Connection, OpenFlags};
 
 pub use error::StoreError;
 pub use handle::StoreHandle;
-pub use init::init;
+pub use init::{init, take_new_epoch};
 pub use lock::StoreLock;
 
 use crate::capture::Capture;
 use crate::change_log;
+use crate::holdings::Kept;
 use crate::seal::{Sealed, Sealer};
 use state::Incarnation;
 
@@ -46,6 +47,8 @@ pub struct Store {
     pub(crate) connection: Connection,
     incarnation: Incarnation,
     pub(crate) sealer: Sealer,
+    /// The sums of what the store holds, once the centre has given a key.
+    pub(crate) kept: Option<Kept>,
 }
 
 impl Store {
@@ -62,7 +65,7 @@ impl Store {
         // One snapshot: a daemon may be sealing meanwhile, and a lane and its last change belong together.
         change_log::check(&*connection.transaction()?, incarnation)?;
         let sealer = Sealer::new(incarnation, Capture::new());
-        Ok(Self { connection, incarnation, sealer })
+        Ok(Self { connection, incarnation, sealer, kept: None })
     }
 
     /// Whose store this is.

@@ -14,6 +14,7 @@ const CLOCK: &str = "clock";
 const SEALED_THROUGH: &str = "sealed_through";
 const NOTICE_SEQ: &str = "notice_seq";
 const CONNECTION: &str = "connection";
+const RESTORING: &str = "restoring";
 
 /// Whose store this is, and which incarnation of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +97,15 @@ pub fn notice_seq(connection: &Connection) -> Result<u64, StoreError> {
 
 pub(crate) fn set_notice_seq(connection: &Connection, seq: u64) -> Result<(), StoreError> {
     set(connection, NOTICE_SEQ, seq.cast_signed())
+}
+
+/// Whether the store took a new epoch and has not yet got back what it had lost.
+pub(crate) fn restoring(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(get(connection, RESTORING)?.unwrap_or_default())
+}
+
+pub(crate) fn set_restoring(connection: &Connection, restoring: bool) -> Result<(), StoreError> {
+    set(connection, RESTORING, restoring)
 }
 
 /// The daemon's last word about its connection.

@@ -1,5 +1,6 @@
 //! One stream to the centre, from Hello to its end.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use registry_proto::frame::{FRAME_RAW_BYTES_MAX, FrameSealer, take_within};
@@ -19,6 +20,7 @@ use super::{Ending, Heads, Uplink, link};
 use crate::change_log;
 use crate::error_chain::words;
 use crate::identity::Token;
+use crate::resync::{Desk, Resync};
 use crate::store::state::{self, ConnectionReport, ConnectionState};
 use crate::store::{Store, StoreError};
 
@@ -40,6 +42,11 @@ pub(super) struct Session<'a> {
     ack: Option<v1::NoticeAck>,
     is_ready: bool,
     started: Instant,
+    /// Where the centre stood when the stream began.
+    cursors: Heads,
+    resync: Resync,
+    /// What a comparison has to say.
+    said: VecDeque<StreamRequest>,
 }
 
 impl<'a> Session<'a> {
@@ -75,7 +82,20 @@ impl<'a> Session<'a> {
         let agent = Agent { origin: incarnation.origin, epoch: incarnation.epoch, version, notice_position };
         let frames = FrameSealer::new(incarnation.origin, incarnation.epoch).map_err(|error| lost(&error))?;
         let sender = Sender::new(agent, &heads);
-        Ok(Self { uplink, sender, frames, inbox: Inbox::new(), ack: None, is_ready: false, started: Instant::now() })
+        let (inbox, started) = (Inbox::new(), Instant::now());
+        let (resync, said) = (Resync::default(), VecDeque::new());
+        Ok(Self {
+            uplink,
+            sender,
+            frames,
+            inbox,
+            ack: None,
+            is_ready: false,
+            started,
+            cursors: Heads::new(),
+            resync,
+            said,
+        })
     }
 
     /// Connects, and says Hello on a new stream.
@@ -121,7 +141,7 @@ impl<'a> Session<'a> {
                 Ok(()) = heads.changed() => {
                     heads.borrow_and_update().iter().for_each(|(lane, seq)| self.sender.sealed(*lane, *seq));
                 }
-                Ok(permit) = outgoing.reserve(), if want.is_some() || self.ack.is_some() => {
+                Ok(permit) = outgoing.reserve(), if want.is_some() || self.ack.is_some() || !self.said.is_empty() => {
                     if let Some(request) = self.next_request(want).await? {
                         permit.send(request);
                     }
@@ -140,6 +160,9 @@ impl<'a> Session<'a> {
     async fn next_request(&mut self, want: Option<Want>) -> Result<Option<StreamRequest>, Ending> {
         if let Some(ack) = self.ack.take() {
             return Ok(Some(ack.into()));
+        }
+        if let Some(said) = self.said.pop_front() {
+            return Ok(Some(said));
         }
         match want {
             Some(want) => Ok(self.frame(want).await?.map(StreamRequest::from)),
@@ -164,7 +187,13 @@ impl<'a> Session<'a> {
             return Ok(None);
         }
         let sealed = self.frames.seal(lane, &previous, changes);
-        sealed.map(Some).map_err(|error| StoreError::Damaged(error.to_string()).into())
+        let mut sealed = sealed.map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let changes = changes.to_vec();
+        if let Some(root) = self.uplink.store.call(move |store| store.walk_with(lane, &changes)).await? {
+            sealed.root = root.0.to_vec();
+            sealed.crc32 = frame::checksum(&sealed);
+        }
+        Ok(Some(sealed))
     }
 
     /// Takes one message of the centre in.
@@ -175,7 +204,16 @@ impl<'a> Session<'a> {
         for event in self.sender.receive(response, self.now_ms()).map_err(|error| ended(&error))? {
             match event {
                 Event::CursorAt { lane, seq, chain } => self.compare(lane, seq, chain).await?,
+                Event::HoldingsKey(key) => {
+                    self.uplink.store.call(move |store| store.take_holdings_key(&key)).await?;
+                }
+                Event::Resync(said) => {
+                    let desk = Desk { store: &self.uplink.store, now_ms: (self.uplink.wall_ms)() };
+                    self.said.extend(self.resync.take(desk, said).await?);
+                }
                 Event::Ready => {
+                    let at = std::mem::take(&mut self.cursors);
+                    self.uplink.store.call(move |store| store.move_holdings(&at)).await?;
                     self.uplink.pace.succeeded();
                     tracing::info!(hub = self.uplink.hub, "a stream to the centre is open");
                     self.is_ready = true;
@@ -200,6 +238,7 @@ impl<'a> Session<'a> {
         if own != Some(chain) {
             return Err(Ending::Forked(format!("lane {lane} differs at change {seq}")));
         }
+        self.cursors.insert(lane, seq);
         self.inbox.received(lane, seq);
         Ok(())
     }

@@ -143,7 +143,7 @@ async fn converse(
             return None;
         }
         answers.send(Ok(receiver.committed(lane, seq).into())).await.ok()?;
-        answers.send(Ok(v1::Applied { lane: convert::lane_number(lane), seq: seq.0 }.into())).await.ok()?;
+        answers.send(Ok(v1::Applied { lane: convert::lane_number(lane), seq: seq.0, roots: 0 }.into())).await.ok()?;
         answers.send(Ok(v1::NoticeBatch { notices }.into())).await.ok()?;
     }
     Some(())
@@ -156,7 +156,7 @@ fn welcome(receiver: &Receiver, hello: &Hello, foreign_history: bool) -> v1::Wel
         cursors[0] = convert::cursor_out(&cursor, Seq(0));
     }
     let credit = |lane| v1::Credit { lane: convert::lane_number(lane), through_seq: u64::MAX, retry_after_ms: 0 };
-    v1::Welcome { cursors, credits: Lane::ALL.map(credit).into() }
+    v1::Welcome { cursors, credits: Lane::ALL.map(credit).into(), ..v1::Welcome::default() }
 }
 
 /// Journals a frame, and makes a notice for each of its changes.

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::digests::{Section, finding_row, member_row, record_row, state_row, verdict_row};
 use crate::finding::{Finding, FindingId};
 use crate::node::{Membership, Node};
-use crate::plan::{FoundWord, Notice, PastRow, Plan, RecordRow, Word};
+use crate::plan::{FoundWord, HeldBefore, HeldMove, Notice, PastRow, Plan, RecordRow, Word};
 use crate::reading::Reading;
 
 pub(super) fn plan(context: &Context, merged: &Merged<'_>, reach: &Reach<'_>, judged: &Judged) -> Plan {
@@ -20,6 +20,7 @@ pub(super) fn plan(context: &Context, merged: &Merged<'_>, reach: &Reach<'_>, ju
     for (key, record) in &merged.records {
         states(&mut plan, *key, record);
         entry_notice(&mut plan, *key, record);
+        held(&mut plan, context, *key, record);
         if !record.unchanged {
             present(&mut plan, context, *key, record);
         }
@@ -85,6 +86,21 @@ fn entry_notice(plan: &mut Plan, key: RecordKey, record: &MergedRecord<'_>) {
         (Ok(_), _) => return,
     };
     plan.notices.push(Notice { key, word });
+}
+
+/// The greatest state of the record, when it is among those that arrived.
+fn held(plan: &mut Plan, context: &Context, key: RecordKey, record: &MergedRecord) {
+    let latest = record.arrived.iter().max_by_key(|reading| reading.state.rank()).expect("something arrived");
+    let rank_before = record.latest_before.map(|(rank, _)| rank);
+    if rank_before.is_some_and(|rank| rank > latest.state.rank()) {
+        return;
+    }
+    let present = context.entries.get(&key).map(|stored| &stored.present.state);
+    let before = rank_before.map(|rank| match present.filter(|present| present.rank() == rank) {
+        Some(present) => HeldBefore::Present(present.held()),
+        None => HeldBefore::Past(rank),
+    });
+    plan.held.push(HeldMove { key, before, after: latest.state.held() });
 }
 
 fn members(plan: &mut Plan, context: &Context, reach: &Reach<'_>, judged: &Judged) {

@@ -6,6 +6,7 @@
 mod world;
 mod order;
 mod journal;
+mod holdings;
 
 use hub_rules::memory::Memory;
 use hub_rules::{Arrival, Batch, Context, decide, missing};
@@ -13,6 +14,7 @@ use hub_rules::{Arrival, Batch, Context, decide, missing};
 use crate::model::{Applied, JournalId, Queue};
 use crate::national::NationalStore;
 
+pub use holdings::{a_lost_row_is_mended, resyncs_move_from_state_to_state, sums_follow_what_is_heard};
 pub use journal::{
     an_incarnation_that_was_given_up_does_not_come_back, big_frame, cursors_move_with_the_journal, origin,
     outrun_frames_are_not_taken, the_first_incarnation_stands, the_journal_gives_back_what_it_took,
@@ -25,7 +27,15 @@ pub use world::{Schedule, World};
 /// # Panics
 /// The store fails.
 pub async fn play<S: NationalStore>(store: &S, batches: &[Vec<Arrival>]) {
-    for (at, arrivals) in batches.iter().enumerate() {
+    play_from(store, 0, batches).await;
+}
+
+/// Judges arrivals on a store that has judged `first` batches before.
+///
+/// # Panics
+/// The store fails.
+pub async fn play_from<S: NationalStore>(store: &S, first: usize, batches: &[Vec<Arrival>]) {
+    for (at, arrivals) in (first..).zip(batches) {
         let batch: Batch = arrivals.iter().cloned().collect();
         let mut context = Context::default();
         loop {

@@ -19,7 +19,7 @@ use tokio_postgres::Row;
 use super::codec::{self, columns, get, hash, json, node_columns, origin_number, text};
 use super::error::{Fault, Outcome};
 use super::pool::Connection;
-use super::statements;
+use super::{holdings, statements};
 use crate::model::Applied;
 
 /// What became of a plan.
@@ -43,11 +43,12 @@ pub(super) async fn commit(
 ) -> Outcome<Committed> {
     let begin = statements::begin_change();
     let told = tell(&plan.notices);
-    let ((), fence, sums, numbers, (), (), (), gone, ()) = try_join!(
+    let ((), fence, sums, numbers, held, (), (), (), gone, ()) = try_join!(
         connection.batch(&begin),
         connection.query(statements::FENCE, [&term, &commit_id]),
         connection.query(statements::SUMS, []),
         numbers(connection, &told),
+        holdings::read(connection, plan),
         records(connection, plan),
         blocks(connection, plan, is_first),
         members(connection, plan),
@@ -60,7 +61,9 @@ pub(super) async fn commit(
         let last = judge.first().map(|row| get::<i64>(row, 1)).transpose()?;
         return Ok(if last == Some(commit_id) { Committed::Done } else { Committed::Fenced });
     }
-    let ((), (), (), (), ()) = try_join!(
+    holdings::fold(connection, &held).await?;
+    let ((), (), (), (), (), ()) = try_join!(
+        holdings::write(connection, plan, &held),
         forget(connection, &gone),
         sum_up(connection, plan, &sums),
         say(connection, &told, &numbers, applied.now_ms),

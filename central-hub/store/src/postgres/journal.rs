@@ -30,13 +30,7 @@ impl Journal for Postgres {
     }
 
     async fn cursors(&self, origin: Origin) -> Answer<Vec<Cursor>> {
-        const SQL: &str = "SELECT lane, epoch, seq, chain, applied_seq, received_ms, applied_ms FROM cursor
-             WHERE origin = $1 ORDER BY lane";
-        let rows = self.pool.run(|connection, _| async move {
-            let rows = connection.query(SQL, [&origin_number(origin)]).await?;
-            rows.iter().map(cursor).collect()
-        });
-        rows.await
+        self.pool.run(|connection, _| async move { read_cursors(&connection, origin).await }).await
     }
 
     async fn enrol(&self, province: Province, now_ms: i64) -> Answer<()> {
@@ -118,6 +112,12 @@ async fn append_all(connection: &Connection, entries: &[Append], again: bool) ->
 
 fn position(frame: &FrameEntry) -> Position {
     (frame.origin, frame.epoch.0.cast_signed(), frame.lane, frame.first_seq.0.cast_signed())
+}
+
+pub(super) async fn read_cursors(connection: &Connection, origin: Origin) -> Outcome<Vec<Cursor>> {
+    const SQL: &str = "SELECT lane, epoch, seq, chain, applied_seq, received_ms, applied_ms FROM cursor
+         WHERE origin = $1 ORDER BY lane";
+    connection.query(SQL, [&origin_number(origin)]).await?.iter().map(cursor).collect()
 }
 
 async fn look(connection: &Connection, entries: &[Append]) -> Outcome<Known> {

@@ -13,7 +13,7 @@ use super::commit::Committed;
 use super::error::{Fault, Outcome};
 use super::pool::{Connection, STATEMENT_TIMEOUT_MS};
 use super::seat::Seat;
-use super::{Postgres, commit, load, statements};
+use super::{Postgres, commit, holdings, load, statements};
 use crate::error::StoreError;
 use crate::model::{
     Applied, DigestView, EntryRow, JournalId, NoticeRow, PersonView, Queue, RecordCounts, RecordView, Watermark,
@@ -119,9 +119,11 @@ async fn reset(connection: &Connection) -> Outcome<()> {
             "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {STATEMENT_TIMEOUT_MS};
              TRUNCATE record, past, block, void_block, member, finding, finding_record, verdict, verdict_record, digest,
                tally;
-             UPDATE watermark SET journal_id = 0; COMMIT"
+             UPDATE watermark SET journal_id = 0"
         ))
-        .await
+        .await?;
+    holdings::reset(connection).await?;
+    connection.batch("COMMIT").await
 }
 
 /// Begins a look at one state of the registry.

@@ -151,4 +151,22 @@ hot! {
         "UPDATE cursor SET applied_seq = greatest(applied_seq, k.seq), applied_ms = $5
          FROM unnest($1::smallint[], $2::smallint[], $3::bigint[], $4::bigint[]) AS k (origin, lane, epoch, seq)
          WHERE cursor.origin = k.origin AND cursor.lane = k.lane AND cursor.epoch = k.epoch";
+    HOLDINGS =
+        "SELECT origin, key, sum, count, tail_no, tail_items FROM holding WHERE origin = ANY ($1::smallint[])";
+    HOLDING_PUT =
+        "UPDATE holding SET sum = k.sum, count = k.count, tail_no = k.tail_no, tail_items = k.tail_items
+         FROM unnest($1::smallint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[])
+           AS k (origin, sum, count, tail_no, tail_items)
+         WHERE holding.origin = k.origin";
+    HOLDING_TAIL_ADD =
+        "INSERT INTO holding_tail (origin, tail_no, delta)
+         SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[])";
+    PAST_STATES =
+        "SELECT origin, record_id, version, clock, content_hash, canonical
+         FROM unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[])
+           AS k (origin, record_id, version, clock, content_hash)
+         JOIN past USING (origin, record_id, version, clock, content_hash)";
+    PAST_OF =
+        "SELECT origin, record_id, version, clock, content_hash, canonical
+         FROM unnest($1::smallint[], $2::bigint[]) AS k (origin, record_id) JOIN past USING (origin, record_id)";
 }

@@ -10,6 +10,7 @@ use registry_schema::ids::{Origin, RecordKey};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::codec::{damaged, hash, json};
+use super::holdings;
 use crate::model::Applied;
 
 /// Commits a plan and how far it goes.
@@ -21,6 +22,7 @@ pub(super) fn commit(connection: &mut Connection, plan: &Plan, applied: &Applied
     findings(&transaction, plan, applied.now_ms)?;
     verdicts(&transaction, plan)?;
     sums(&transaction, plan)?;
+    holdings::commit(&transaction, plan)?;
     for notice in &plan.notices {
         say(&transaction, notice, applied.now_ms)?;
     }

@@ -26,16 +26,7 @@ impl Journal for Sqlite {
     }
 
     async fn cursors(&self, origin: Origin) -> Answer<Vec<Cursor>> {
-        self.writer
-            .run(move |connection| {
-                let mut statement = connection.prepare_cached(
-                    "SELECT lane, epoch, seq, chain, applied_seq, received_ms, applied_ms FROM cursor
-                     WHERE origin = ?1 ORDER BY lane",
-                )?;
-                let rows = statement.query_map([origin.number()], cursor)?;
-                rows.collect()
-            })
-            .await
+        self.writer.run(move |connection| read_cursors(connection, origin)).await
     }
 
     async fn enrol(&self, province: Province, now_ms: i64) -> Answer<()> {
@@ -76,6 +67,15 @@ impl Journal for Sqlite {
             })
             .await
     }
+}
+
+pub(super) fn read_cursors(connection: &Connection, origin: Origin) -> rusqlite::Result<Vec<Cursor>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT lane, epoch, seq, chain, applied_seq, received_ms, applied_ms FROM cursor
+         WHERE origin = ?1 ORDER BY lane",
+    )?;
+    let rows = statement.query_map([origin.number()], cursor)?;
+    rows.collect()
 }
 
 fn append_one(transaction: &Transaction<'_>, entry: &Append) -> rusqlite::Result<Appended> {

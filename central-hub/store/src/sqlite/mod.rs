@@ -1,4 +1,4 @@
-//! The embedded national store: one SQLite file, one writer thread, one reader thread.
+//! The embedded national store: one SQLite file, one writer thread, one reader thread, and one for walks.
 //!
 //! `journal_mode = WAL` and `synchronous = FULL`: what was acknowledged survives a power cut. Readers work on snapshots
 //! and never wait for the writer.
@@ -10,6 +10,7 @@ mod load;
 mod commit;
 mod registry;
 mod cases;
+mod holdings;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -32,11 +33,13 @@ const BUSY_RETRY: Duration = Duration::from_millis(20);
 /// Marks the file as ours: "hoti" in ASCII.
 const APPLICATION_ID: i32 = 0x686f_7469;
 
-/// The embedded national store. Cloning gives another handle to the same two threads.
+/// The embedded national store. Cloning gives another handle to the same threads.
 #[derive(Clone)]
 pub struct Sqlite {
     writer: Worker,
     reader: Worker,
+    /// Walks through whole provinces, so that nobody waits for one.
+    scanner: Worker,
 }
 
 impl Sqlite {
@@ -49,9 +52,11 @@ impl Sqlite {
         let mut writer = connect(path, &place, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         migrate(&mut writer, &place)?;
         let reader = connect(path, &place, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let scanner = connect(path, &place, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         Ok(Self {
             writer: Worker::start("store-writer", writer, &place),
             reader: Worker::start("store-reader", reader, &place),
+            scanner: Worker::start("store-scanner", scanner, &place),
         })
     }
 

@@ -8,7 +8,7 @@ use registry_schema::ids::{Origin, PersonId, RecordId, RecordKey};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{self, damaged};
-use super::{Sqlite, commit, load};
+use super::{Sqlite, commit, holdings, load};
 use crate::model::{
     Applied, DigestView, EntryRow, JournalId, NoticeRow, PersonView, Queue, RecordCounts, RecordView, Watermark,
 };
@@ -85,6 +85,7 @@ impl Registry for Sqlite {
                      DELETE FROM finding_record; DELETE FROM verdict; DELETE FROM verdict_record; DELETE FROM digest;
                      DELETE FROM tally; UPDATE watermark SET journal_id = 0;",
                 )?;
+                holdings::reset(&transaction)?;
                 transaction.commit()
             })
             .await

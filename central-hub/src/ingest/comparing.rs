@@ -1,0 +1,305 @@
+//! The comparisons of one session: offers what the hub holds, answers the province's questions, and notes what came of
+//! it. Whether both sides hold the same is also looked at with every frame whose root can be compared.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
+use hub_rules::State;
+use hub_rules::reading::Reading;
+use hub_store::holdings::{Agreement, Fence, Mended, Resync, ResyncState};
+use hub_store::{NationalStore, StoreError};
+use prost::Message as _;
+use registry_proto::frame::Opened;
+use registry_proto::resync::{BLOCK_CELLS_MAX, Places, RECORDS_ASKED_MAX, STATES_BYTES_MAX, buckets_in};
+use registry_proto::v1::{self, ResyncPhase, StreamResponse, resync_ask::Question};
+use registry_schema::digest::Hash256;
+use registry_schema::holdings::{CELLS_MAX, Holding, HoldingsKey};
+use registry_schema::ids::{Epoch, Lane, Origin, RecordId, RecordKey};
+use tokio::time::{Duration, Instant};
+
+use super::service::Hub;
+use crate::clock::now_ms;
+use crate::resync::{self, Prepared};
+
+/// Roots of frames that wait to be compared: a frame that was not applied to its end until so many followed never is.
+const ROOTS_WAITING_MAX: usize = 64;
+/// Questions that a province may ask in one comparison: a hundred thousand records by states take some fifty.
+const QUESTIONS_MAX: u64 = 512;
+/// Finer comparisons within one: each reads the rows of the corners in question.
+const WIDE_MAX: u64 = 8;
+/// How often a session looks for comparisons that were asked for.
+const LOOK_INTERVAL: Duration = Duration::from_millis(400);
+/// How often an agreement that lasts is written down.
+const NOTE_INTERVAL: Duration = Duration::from_secs(60);
+/// Comparisons of a province that are looked through for the open ones.
+const OPEN_MAX: usize = 8;
+
+type Preparing = BoxFuture<'static, Result<Option<Prepared>, StoreError>>;
+
+/// The comparisons of one session.
+pub(super) struct Comparing<S> {
+    hub: Arc<Hub<S>>,
+    origin: Origin,
+    epoch: Epoch,
+    /// Where the frames of the session have led, and the roots that they brought.
+    arrived: Places,
+    roots: VecDeque<(Places, Hash256)>,
+    noted: Option<(bool, Instant)>,
+    looked: Option<Instant>,
+    preparing: FuturesUnordered<Preparing>,
+    current: Option<Current>,
+    /// Rows to be mended when the province sends them again.
+    damaged: Option<(HoldingsKey, BTreeMap<RecordId, u64>)>,
+}
+
+struct Current {
+    resync: Resync,
+    holding: Holding,
+    wide: u64,
+}
+
+impl<S: NationalStore + 'static> Comparing<S> {
+    pub(super) fn new(hub: Arc<Hub<S>>, origin: Origin, epoch: Epoch, arrived: Places) -> Self {
+        Self {
+            hub,
+            origin,
+            epoch,
+            arrived,
+            roots: VecDeque::new(),
+            noted: None,
+            looked: None,
+            preparing: FuturesUnordered::new(),
+            current: None,
+            damaged: None,
+        }
+    }
+
+    /// The incarnation of the province's store.
+    pub(super) const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// A frame is the next one of its lane: mends rows with it, and remembers its root.
+    pub(super) async fn arrived(&mut self, opened: &Opened, root: &[u8]) -> Result<(), StoreError> {
+        self.arrived.insert(opened.lane, opened.last_seq);
+        if let Some(root) = Hash256::from_slice(root) {
+            self.roots.push_back((self.arrived.clone(), root));
+            if self.roots.len() > ROOTS_WAITING_MAX {
+                self.roots.pop_front();
+            }
+        }
+        if opened.lane == Lane::Repair { self.mend(opened).await } else { Ok(()) }
+    }
+
+    /// Frames were lost on the way: what their successors say does not fit any more.
+    pub(super) fn resent(&mut self) {
+        self.roots.clear();
+    }
+
+    /// Compares the root of the frame that ends where everything is applied now.
+    pub(super) async fn agreement(&mut self, fence: &Fence) -> Result<v1::Agreement, StoreError> {
+        let at = resync::applied(fence, self.epoch);
+        let Some(found) = self.roots.iter().position(|(places, _)| *places == at) else {
+            return Ok(v1::Agreement::Unspecified);
+        };
+        let (_, root) = self.roots.drain(..=found).next_back().expect("the one that was found");
+        let agree = root.0 == fence.root.to_bytes();
+        let lasts = self.noted.is_some_and(|(noted, since)| noted == agree && since.elapsed() < NOTE_INTERVAL);
+        if !lasts {
+            self.noted = Some((agree, Instant::now()));
+            self.hub.store.note_agreement(self.origin, Agreement { agree, compared_ms: now_ms() }).await?;
+        }
+        if agree {
+            return Ok(v1::Agreement::Equal);
+        }
+        let why = "the root of a frame is not the hub's own";
+        resync::begin_unasked(&self.hub.store, self.origin, why, now_ms()).await?;
+        Ok(v1::Agreement::Differs)
+    }
+
+    /// Takes up what was asked for. What another session had begun begins anew.
+    pub(super) async fn look(&mut self) -> Result<(), StoreError> {
+        if !self.preparing.is_empty() || self.looked.is_some_and(|looked| looked.elapsed() < LOOK_INTERVAL) {
+            return Ok(());
+        }
+        self.looked = Some(Instant::now());
+        let open = self.hub.store.resyncs(Some(self.origin), OPEN_MAX).await?;
+        if let Some(current) = &self.current {
+            if !open.iter().any(|resync| resync.id == current.resync.id && resync.state == ResyncState::Running) {
+                self.current = None;
+            }
+            return Ok(());
+        }
+        let waits = |resync: &Resync| matches!(resync.state, ResyncState::Offered | ResyncState::Running);
+        let Some(mut resync) = open.into_iter().rev().find(waits) else { return Ok(()) };
+        let from = std::mem::replace(&mut resync.state, ResyncState::Running);
+        resync.changed_ms = now_ms();
+        if self.hub.store.put_resync(resync.clone(), Some(from)).await? {
+            let (hub, epoch) = (Arc::clone(&self.hub), self.epoch);
+            self.preparing.push(async move { resync::prepare(&hub.store, resync, epoch).await }.boxed());
+        }
+        Ok(())
+    }
+
+    /// Waits for what is being prepared; for ever when nothing is.
+    pub(super) async fn prepared(&mut self) -> Result<Option<Prepared>, StoreError> {
+        match self.preparing.next().await {
+            Some(prepared) => prepared,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Offers what was prepared.
+    pub(super) fn offer(&mut self, prepared: Prepared) -> Vec<StreamResponse> {
+        let Prepared { mut resync, key, holding, offer, damaged } = prepared;
+        let message = v1::ResyncOffer::from(&offer);
+        resync.report.bytes += message.encoded_len() as u64;
+        resync.report.round_trips += 1;
+        if !damaged.is_empty() && !resync.dry_run {
+            self.damaged = Some((key, damaged));
+        }
+        let wide = self.current.take().map_or(0, |current| current.wide);
+        self.current = Some(Current { resync, holding, wide });
+        vec![message.into()]
+    }
+
+    /// Answers a question of the province; one about a comparison that is over has no answer.
+    pub(super) async fn asked(&mut self, ask: v1::ResyncAsk) -> Result<Vec<StreamResponse>, StoreError> {
+        let asked = ask.encoded_len() as u64;
+        let Some(current) = self.current.as_mut().filter(|current| current.resync.id.cast_unsigned() == ask.resync_id)
+        else {
+            return Ok(Vec::new());
+        };
+        current.resync.report.bytes += asked;
+        current.resync.report.round_trips += 1;
+        if current.resync.report.round_trips > QUESTIONS_MAX || current.wide > WIDE_MAX {
+            return self.failed("the province asks without end").await;
+        }
+        let id = ask.resync_id;
+        let answers: Vec<StreamResponse> = match ask.question {
+            Some(Question::Cells(cells)) => {
+                let (start, end) = (cells.start as usize, cells.end as usize);
+                let sketch = &current.holding.sketch;
+                let block = match start {
+                    0 => sketch.opening(),
+                    _ => sketch.block(start..end.min(start.saturating_add(BLOCK_CELLS_MAX))),
+                };
+                vec![v1::ResyncBlock { resync_id: id, block: block.encode() }.into()]
+            }
+            Some(Question::Buckets(_)) => {
+                vec![v1::ResyncBuckets { resync_id: id, buckets: current.holding.buckets.encode() }.into()]
+            }
+            Some(Question::Wide(wide)) => {
+                current.wide += 1;
+                let Ok(of) = buckets_in(&wide.of, "ResyncWide.of") else {
+                    return self.failed("the province asks for corners that are none").await;
+                };
+                let (hub, resync, epoch) = (Arc::clone(&self.hub), current.resync.clone(), self.epoch);
+                let cells = (wide.cells as usize).min(CELLS_MAX);
+                self.preparing
+                    .push(async move { resync::prepare_wide(&hub.store, resync, epoch, cells, of).await }.boxed());
+                Vec::new()
+            }
+            Some(Question::Records(records)) => states(&self.hub.store, self.origin, id, &records.record_ids).await?,
+            None => return self.failed("the province asks what this release does not know").await,
+        };
+        current.resync.report.bytes += answers.iter().map(|answer| answer.encoded_len() as u64).sum::<u64>();
+        Ok(answers)
+    }
+
+    /// Writes down what came of a comparison.
+    pub(super) async fn reported(&mut self, report: v1::ResyncReport) -> Result<(), StoreError> {
+        let is_current = |current: &mut Current| current.resync.id.cast_unsigned() == report.resync_id;
+        let Some(mut current) = self.current.take_if(is_current) else { return Ok(()) };
+        let resync = &mut current.resync;
+        let found = &mut resync.report;
+        found.bytes += report.encoded_len() as u64;
+        found.altered += report.altered;
+        found.only_here += report.only_here;
+        found.only_there += report.only_there;
+        found.repaired += report.repaired;
+        found.restored += report.restored;
+        found.quarantined += report.quarantined;
+        found.damaged_in_province += report.damaged;
+        found.rows_read += report.rows_read;
+        if !report.detail.is_empty() {
+            found.detail = report.detail.chars().take(200).collect();
+        }
+        resync.state = match report.phase() {
+            ResyncPhase::Equal => ResyncState::Done,
+            ResyncPhase::Repaired if report.more => ResyncState::Offered,
+            ResyncPhase::Repaired => ResyncState::Done,
+            ResyncPhase::Found if resync.dry_run => ResyncState::Done,
+            ResyncPhase::Found => ResyncState::WaitingApproval,
+            ResyncPhase::Failed | ResyncPhase::Unspecified => ResyncState::Failed,
+        };
+        resync.changed_ms = now_ms();
+        tracing::info!(
+            province = %self.origin, id = resync.id, state = resync.state.name(), altered = resync.report.altered,
+            only_here = resync.report.only_here, only_there = resync.report.only_there, "a comparison ended"
+        );
+        self.hub.store.put_resync(current.resync, Some(ResyncState::Running)).await.map(drop)
+    }
+
+    async fn failed(&mut self, why: &str) -> Result<Vec<StreamResponse>, StoreError> {
+        if let Some(Current { mut resync, .. }) = self.current.take() {
+            (resync.state, resync.report.detail, resync.changed_ms) = (ResyncState::Failed, why.to_owned(), now_ms());
+            self.hub.store.put_resync(resync, Some(ResyncState::Running)).await?;
+        }
+        Ok(Vec::new())
+    }
+
+    /// Writes rows that were lost or altered as the province sends them again, where the sums know exactly that state.
+    async fn mend(&mut self, opened: &Opened) -> Result<(), StoreError> {
+        let Some((key, damaged)) = self.damaged.as_mut() else { return Ok(()) };
+        let mut rows = Vec::new();
+        for change in &opened.changes {
+            let record = RecordKey { origin: self.origin, id: change.record_id };
+            let prefix = key.tag(record, change.version, change.clock, &change.content_hash).prefix();
+            if damaged.get(&change.record_id) != Some(&prefix) {
+                continue;
+            }
+            let (version, clock, content_hash) = (change.version, change.clock, change.content_hash);
+            let canonical = change.canonical.as_slice().into();
+            let reading = Reading::of(record, State { version, clock, content_hash, canonical });
+            if reading.is_valid() {
+                let (kind, standing) = (reading.kind_code(), reading.standing());
+                rows.push(Mended { key: record, kind, standing, state: reading.state });
+            }
+            damaged.remove(&change.record_id);
+        }
+        if damaged.is_empty() {
+            self.damaged = None;
+        }
+        if rows.is_empty() { Ok(()) } else { self.hub.store.mend(rows).await }
+    }
+}
+
+/// The states that the hub holds of some records, in messages of moderate size.
+async fn states<S: NationalStore>(
+    store: &S,
+    origin: Origin,
+    resync_id: u64,
+    records: &[u64],
+) -> Result<Vec<StreamResponse>, StoreError> {
+    let ids = records.iter().take(RECORDS_ASKED_MAX).filter_map(|id| RecordId::from_number(id.cast_signed()));
+    let (mut messages, mut bytes) = (Vec::new(), 0);
+    let mut states = Vec::new();
+    for (id, state) in store.held_states(origin, ids.collect()).await? {
+        bytes += state.canonical.len();
+        states.push(v1::Change {
+            record_id: id.number().cast_unsigned(),
+            version: state.version.0,
+            clock: state.clock.number(),
+            canonical: state.canonical.to_vec(),
+        });
+        if bytes > STATES_BYTES_MAX {
+            bytes = 0;
+            messages.push(v1::ResyncStates { resync_id, states: std::mem::take(&mut states), is_last: false }.into());
+        }
+    }
+    messages.push(v1::ResyncStates { resync_id, states, is_last: true }.into());
+    Ok(messages)
+}
