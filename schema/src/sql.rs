@@ -4,8 +4,12 @@
 pub const PROVINCE: &[&str] = &[include_str!("../sql/province/0001_init.sql")];
 
 /// Migrations of the embedded national store, oldest first.
-pub const NATIONAL_SQLITE: &[&str] =
-    &[include_str!("../sql/national/sqlite/0001_init.sql"), include_str!("../sql/national/sqlite/0002_ruling.sql")];
+pub const NATIONAL_SQLITE: &[&str] = &[
+    include_str!("../sql/national/sqlite/0001_init.sql"),
+    include_str!("../sql/national/sqlite/0002_ruling.sql"),
+    include_str!("../sql/national/sqlite/0003_ledger.sql"),
+];
 
 /// Migrations of the national store on PostgreSQL, oldest first.
-pub const NATIONAL_POSTGRES: &[&str] = &[include_str!("../sql/national/postgres/0001_init.sql")];
+pub const NATIONAL_POSTGRES: &[&str] =
+    &[include_str!("../sql/national/postgres/0001_init.sql"), include_str!("../sql/national/postgres/0002_ledger.sql")];

@@ -18,10 +18,12 @@ use tokio::time::{Duration, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
+use super::evidence::Evidence;
 use super::service::Hub;
 use super::writer::Refusal;
 use crate::admission::Admission;
 use crate::clock::now_ms;
+use crate::door::{Ending, Peer};
 
 /// How long a caller may take to say Hello.
 const HELLO_MS: u64 = 10_000;
@@ -31,6 +33,8 @@ const LOOK_MS: u64 = 500;
 const NOTICES_PER_MESSAGE: usize = 200;
 /// When a province that was turned away may come back, in milliseconds.
 const RETRY_MS: u64 = 5_000;
+/// When a province whose connection was old may come back, in milliseconds.
+const AGAIN_MS: u64 = 100;
 
 /// What ends a session.
 enum End {
@@ -48,6 +52,8 @@ pub(super) struct Session<S> {
     province: Province,
     admission: Admission,
     stop: CancellationToken,
+    peer: Peer,
+    evidence: Evidence,
     outbox: mpsc::Sender<Result<v1::StreamResponse, Status>>,
     journaling: FuturesOrdered<BoxFuture<'static, Outcome>>,
     settling: FuturesUnordered<BoxFuture<'static, (Lane, usize)>>,
@@ -62,7 +68,8 @@ impl<S: NationalStore + 'static> Session<S> {
         hub: Arc<Hub<S>>,
         province: Province,
         admission: Admission,
-        stop: CancellationToken,
+        (stop, peer): (CancellationToken, Peer),
+        evidence: Evidence,
         outbox: mpsc::Sender<Result<v1::StreamResponse, Status>>,
     ) -> Self {
         Self {
@@ -70,6 +77,8 @@ impl<S: NationalStore + 'static> Session<S> {
             province,
             admission,
             stop,
+            peer,
+            evidence,
             outbox,
             journaling: FuturesOrdered::new(),
             settling: FuturesUnordered::new(),
@@ -108,6 +117,7 @@ impl<S: NationalStore + 'static> Session<S> {
             cursors.iter().map(|at| Cursor { epoch: at.epoch, lane: at.lane, seq: at.seq, chain: at.chain }).collect();
         let receiver = Receiver::new(origin, epoch, &positions);
         receiver.admit(&hello).map_err(End::Goodbye)?;
+        self.evidence.of_store(hello.epoch);
         let seen = self.hub.store.seen(origin, hello.epoch, hello.agent_version, now_ms()).await;
         if seen.map_err(|error| unavailable(&error))? != hello.epoch {
             let detail = "another store of this province came first; enrol the province again for this one";
@@ -134,9 +144,11 @@ impl<S: NationalStore + 'static> Session<S> {
     async fn serve(&mut self, mut receiver: Receiver, inbox: &mut Streaming<v1::StreamRequest>) -> End {
         let mut applied = self.hub.applied.clone();
         let mut look = tokio::time::interval(Duration::from_millis(LOOK_MS));
+        let mut peer = self.peer.clone();
         loop {
             let step = tokio::select! {
                 () = self.stop.cancelled() => return self.stopped(),
+                ending = peer.ended() => return sent_away(ending),
                 request = inbox.message() => match request {
                     Ok(Some(request)) => self.hear(&mut receiver, request).await,
                     Ok(None) | Err(_) => return End::HungUp,
@@ -158,11 +170,16 @@ impl<S: NationalStore + 'static> Session<S> {
     async fn hear(&mut self, receiver: &mut Receiver, request: v1::StreamRequest) -> Result<(), End> {
         match request.message {
             Some(v1::stream_request::Message::Frame(frame)) => match receiver.receive(frame) {
-                Step::Append(arrival) => {
+                Step::Append(mut arrival) => {
+                    let checked = self.evidence.check(&mut arrival.frame);
+                    checked.map_err(|what| goodbye(v1::GoodbyeReason::Protocol, &what, RETRY_MS))?;
                     self.journal(*arrival).await;
                     Ok(())
                 }
-                Step::Again(received) => self.say(received).await,
+                Step::Again(received) => {
+                    let received = self.evidence.receipt(received, now_ms());
+                    self.say(received).await
+                }
                 Step::Resend(received) => {
                     tracing::warn!(province = %self.province.origin, reason = received.reason, "frames are asked for again");
                     self.say(received).await
@@ -213,7 +230,8 @@ impl<S: NationalStore + 'static> Session<S> {
                     (lane, changes)
                 };
                 self.settling.push(settle.boxed());
-                self.say(receiver.committed(lane, seq)).await
+                let received = self.evidence.receipt(receiver.committed(lane, seq), now_ms());
+                self.say(received).await
             }
             Err(Refusal::Outrun) => {
                 Err(goodbye(v1::GoodbyeReason::Superseded, "another session of this province went on", RETRY_MS))
@@ -280,6 +298,16 @@ async fn hello(inbox: &mut Streaming<v1::StreamRequest>) -> Result<Hello, End> {
         return Err(goodbye(v1::GoodbyeReason::Protocol, "the first message must be Hello", RETRY_MS));
     };
     Hello::try_from(hello).map_err(|error| goodbye(v1::GoodbyeReason::Protocol, &error.to_string(), RETRY_MS))
+}
+
+fn sent_away(ending: Ending) -> End {
+    match ending {
+        Ending::Revoked => goodbye(v1::GoodbyeReason::Revoked, "the certificate of this agent was revoked", RETRY_MS),
+        Ending::Expired => {
+            goodbye(v1::GoodbyeReason::ShuttingDown, "the certificate of this connection has expired", AGAIN_MS)
+        }
+        Ending::Aged => goodbye(v1::GoodbyeReason::ShuttingDown, "connections are made anew now and then", AGAIN_MS),
+    }
 }
 
 fn credit(lane: Lane, through: Seq) -> v1::Credit {

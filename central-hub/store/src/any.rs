@@ -6,6 +6,7 @@ use hub_rules::{Context, Node, Plan, Request};
 use registry_schema::digest::Hash256;
 use registry_schema::ids::{Epoch, Origin, PersonId, RecordKey};
 
+use crate::ledger::{Act, ActRow, Grant, Ledger, Signer};
 use crate::model::{
     Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
     JournalId, NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
@@ -70,5 +71,16 @@ impl Cases for AnyStore {
         fn finding_counts() -> FindingCounts;
         fn verdicts(case: FindingId) -> Vec<Verdict>;
         fn verdicts_with(reason_prefix: String, after: Option<Hash256>, limit: usize) -> Vec<Verdict>;
+    }
+}
+
+impl Ledger for AnyStore {
+    delegate! {
+        fn note(act: Act) -> ActRow;
+        fn acts(after: u64, limit: usize) -> Vec<ActRow>;
+        fn trust(signer: Signer) -> ();
+        fn signers(origin: Origin) -> Vec<Signer>;
+        fn grant(grant: Grant) -> ();
+        fn grants() -> Vec<Grant>;
     }
 }

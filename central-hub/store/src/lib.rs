@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod model;
+pub mod ledger;
 pub mod national;
 pub mod sqlite;
 pub mod postgres;
@@ -14,6 +15,7 @@ pub mod conformance;
 
 pub use any::AnyStore;
 pub use error::StoreError;
+pub use ledger::Ledger;
 pub use national::{Cases, Journal, NationalStore, Registry};
 
 #[cfg(doc)]

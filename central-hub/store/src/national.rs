@@ -1,4 +1,4 @@
-//! The trait that every national store implements, in three parts.
+//! The trait that every national store implements, in four parts; the fourth is [`Ledger`].
 
 use std::future::Future;
 
@@ -9,6 +9,7 @@ use registry_schema::digest::Hash256;
 use registry_schema::ids::{Epoch, Origin, PersonId, RecordKey};
 
 use crate::error::StoreError;
+use crate::ledger::Ledger;
 use crate::model::{
     Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
     JournalId, NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
@@ -96,6 +97,6 @@ pub trait Cases: Send + Sync {
 }
 
 /// A national store.
-pub trait NationalStore: Journal + Registry + Cases {}
+pub trait NationalStore: Journal + Registry + Cases + Ledger {}
 
-impl<T: Journal + Registry + Cases> NationalStore for T {}
+impl<T: Journal + Registry + Cases + Ledger> NationalStore for T {}

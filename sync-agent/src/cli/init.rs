@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use registry_schema::ids::Epoch;
 
-use super::CONFIG_FILE;
 use super::error::CliError;
-use crate::config::{Config, Layer};
+use super::{CONFIG_FILE, enrol};
+use crate::config::{Access, Config, Layer};
+use crate::credentials::Folder;
 use crate::identity::Token;
 use crate::store::{self, StoreError, state::Incarnation};
 
@@ -29,17 +30,23 @@ pub(super) struct InitArgs {
     /// The configuration file to write [default: agent.toml beside the store]
     #[arg(long, env = "HOTICH_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The token file of the centre: gets this agent's certificate with it; see `sync-agent enrol`
+    #[arg(long, value_name = "TOKENFILE")]
+    enrol: Option<PathBuf>,
 }
 
 pub(super) fn run(args: InitArgs) -> Result<(), CliError> {
     let mut config = args.settings.finish()?;
     config.store = absolute(&config.store)?;
-    config.token_file = absolute(&config.token_file)?;
+    let (Access::Identity(path) | Access::Token(path)) = &mut config.access;
+    *path = absolute(path)?;
     let config_path = args.config.unwrap_or_else(|| config.store.with_file_name(CONFIG_FILE));
     // The configuration comes first: it can be taken back, an initialised store cannot.
     let file = create_private(&config_path)?;
     let incarnation = Incarnation { origin: config.province, epoch: Epoch(rand::random()) };
-    let made = write(&file, &config_path, &config).and_then(|()| Ok(store::init(&config.store, incarnation)?));
+    let made = write(&file, &config_path, &config)
+        .and_then(|()| args.enrol.map_or(Ok(()), |token_file| enrol::enrol(&config, &token_file)))
+        .and_then(|()| Ok(store::init(&config.store, incarnation)?));
     if let Err(error) = made {
         // The first error is the one to report.
         let _ = std::fs::remove_file(&config_path);
@@ -49,7 +56,11 @@ pub(super) fn run(args: InitArgs) -> Result<(), CliError> {
     writeln!(out, "store          {} ({})", config.store.display(), incarnation.origin)?;
     writeln!(out, "epoch          {:016x}", incarnation.epoch.0)?;
     writeln!(out, "configuration  {}", config_path.display())?;
-    if let Err(error) = Token::load(&config.token_file) {
+    let usable = match &config.access {
+        Access::Identity(folder) => Folder::new(folder).load().map(drop).map_err(|error| error.to_string()),
+        Access::Token(file) => Token::load(file).map(drop).map_err(|error| error.to_string()),
+    };
+    if let Err(error) = usable {
         writeln!(std::io::stderr(), "note: {error}")?;
     }
     writeln!(out, "next           sync-agent run --config {}", config_path.display())?;
@@ -92,6 +103,7 @@ mod tests {
                 ..Layer::default()
             },
             config: config.map(|name| folder.join(name)),
+            enrol: None,
         }
     }
 

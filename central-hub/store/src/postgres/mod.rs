@@ -16,6 +16,7 @@ mod load;
 mod commit;
 mod registry;
 mod cases;
+mod ledger;
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ mod load;
 mod commit;
 mod registry;
 mod cases;
+mod ledger;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
