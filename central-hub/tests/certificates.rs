@@ -108,3 +108,38 @@ fn a_role_is_needed_and_every_look_leaves_its_reason() {
     assert!(acts.contains(&"lan look person P1 letter 9".to_owned()), "{acts:?}");
     assert!(acts.iter().any(|act| act.ends_with(" refuse look person P1 letter 9")), "{acts:?}");
 }
+
+/// A certificate of the nation's own authority for a province, most of whose life is over.
+fn old_certificate(nation: &Nation, uri: &str) -> String {
+    let file = |name: &str| std::fs::read_to_string(nation.path("pki").join(name)).expect("a file of the folder");
+    let authority = rcgen::KeyPair::from_pem(&file("ca.key")).expect("the key");
+    let issuer = rcgen::Issuer::from_ca_cert_pem(&file("ca.pem"), authority).expect("the issuer");
+    let day = Duration::from_secs(86_400);
+    let mut params = rcgen::CertificateParams::default();
+    params.not_before = time::OffsetDateTime::now_utc() - day * 20;
+    params.not_after = time::OffsetDateTime::now_utc() + day;
+    params.subject_alt_names = vec![rcgen::SanType::URI(uri.try_into().expect("ASCII"))];
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let key = rcgen::KeyPair::generate().expect("a key");
+    format!("{}{}", params.signed_by(&key, &issuer).expect("a certificate").pem(), key.serialize_pem())
+}
+
+#[test]
+fn an_old_certificate_is_renewed_while_the_agent_runs() {
+    let nation = Nation::with_certificates(&[]);
+    let mut hanoi = nation.enrol("01@2008");
+    let place = hanoi.path("identity/agent.pem");
+    let old = old_certificate(&nation, "urn:hotich:province:01@2008");
+    std::fs::write(&place, &old).expect("a file that is there keeps its mode");
+    let issued = |nation: &Nation| nation.hub_json(&["pki", "list"])["certificates"].as_array().map(Vec::len);
+    assert_eq!(issued(&nation), Some(1));
+    hanoi.start();
+    wait_until("the certificate is renewed", || std::fs::read_to_string(&place).expect("a file") != old);
+    assert_eq!(issued(&nation), Some(2));
+    hanoi.sql(&birth(1, "Nguyễn Văn Hùng"));
+    nation.settle(&[&hanoi]);
+    std::thread::sleep(Duration::from_millis(1_000));
+    assert_eq!(issued(&nation), Some(2), "a young certificate is not renewed again");
+    let key = std::fs::metadata(&place).expect("a file").permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&key) & 0o777, 0o600);
+}
