@@ -5,11 +5,12 @@ PEOPLE ?= 20000
 WAIT ?= 1
 SEEDS ?= 10000
 SERVER_SEEDS ?= 500
+FUZZ_SECONDS ?= 60
 ENTRIES ?= 100000
 RESYNC_ENTRIES ?= 1000000
 CARGO ?= cargo
 
-.PHONY: help build demo test lint sim bench bench-postgres bench-resync clean
+.PHONY: help build demo test lint sim fuzz bench bench-postgres bench-resync clean
 
 help: ## Name the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -36,6 +37,10 @@ sim: ## Order independence over SEEDS seeded worlds, SERVER_SEEDS of them on Pos
 		-E 'test(any_order_gives_one_nation) & !binary(postgres)'
 	HOTICH_SEEDS=$(SERVER_SEEDS) .ci/postgres $(CARGO) nextest run --locked --release -p hub-store \
 		-E 'test(any_order_gives_one_nation) & binary(postgres)'
+
+fuzz: ## Hostile bytes for every reader, FUZZ_SECONDS each, on other seeds each time
+	@.ci/need cargo-nextest
+	HOTICH_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) nextest run --locked --release -p registry-proto --test hostile
 
 bench: ## How fast, beside its bound (ENTRIES); see benches/README.md
 	$(CARGO) run --release --locked -p registry-benches --bin bench-judge -- --entries $(ENTRIES) --out target/bench/judge.json

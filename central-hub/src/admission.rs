@@ -4,7 +4,7 @@
 //! as fast as the quotas allow; nothing is ever dropped, and a sender that has no credit simply waits.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use governor::{DefaultDirectRateLimiter, Quota as Rate, RateLimiter};
 use registry_proto::frame::{FRAME_CHANGES_MAX, FRAME_PAYLOAD_BYTES_MAX};
@@ -17,9 +17,14 @@ pub const LIVE_WINDOW_CHANGES: u64 = 10_000;
 /// Backlog changes that may be under way: enough to fill the line for tens of milliseconds.
 pub const BACKLOG_WINDOW_CHANGES: u64 = 20_000;
 
-/// The quotas of one province.
+/// The quotas of one province. Clones share them, so a change of the configuration reaches a session that is open.
 #[derive(Clone)]
 pub struct Admission {
+    limits: Arc<RwLock<Limits>>,
+}
+
+#[derive(Clone)]
+struct Limits {
     live: Arc<DefaultDirectRateLimiter>,
     backlog: Arc<DefaultDirectRateLimiter>,
     bytes: Arc<DefaultDirectRateLimiter>,
@@ -29,11 +34,12 @@ impl Admission {
     /// Fresh quotas.
     #[must_use]
     pub fn new(quota: Quota) -> Self {
-        Self {
-            live: limiter(quota.live_records_per_second, FRAME_CHANGES_MAX),
-            backlog: limiter(quota.backlog_records_per_second, FRAME_CHANGES_MAX),
-            bytes: limiter(quota.bytes_per_second, FRAME_PAYLOAD_BYTES_MAX * 2),
-        }
+        Self { limits: Arc::new(RwLock::new(Limits::new(quota))) }
+    }
+
+    /// Puts other quotas in force; whoever waits under the earlier ones still waits that long.
+    pub fn change(&self, quota: Quota) {
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Limits::new(quota);
     }
 
     /// How far a lane may be sent from the start.
@@ -48,9 +54,20 @@ impl Admission {
 
     /// Waits until the quotas have room again for a frame that was taken.
     pub async fn settle(&self, lane: Lane, changes: usize, bytes: usize) {
-        let records = if lane == Lane::Backlog { &self.backlog } else { &self.live };
+        let limits = self.limits.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let records = if lane == Lane::Backlog { &limits.backlog } else { &limits.live };
         take(records, changes, FRAME_CHANGES_MAX).await;
-        take(&self.bytes, bytes, FRAME_PAYLOAD_BYTES_MAX * 2).await;
+        take(&limits.bytes, bytes, FRAME_PAYLOAD_BYTES_MAX * 2).await;
+    }
+}
+
+impl Limits {
+    fn new(quota: Quota) -> Self {
+        Self {
+            live: limiter(quota.live_records_per_second, FRAME_CHANGES_MAX),
+            backlog: limiter(quota.backlog_records_per_second, FRAME_CHANGES_MAX),
+            bytes: limiter(quota.bytes_per_second, FRAME_PAYLOAD_BYTES_MAX * 2),
+        }
     }
 }
 
@@ -85,5 +102,9 @@ mod tests {
         assert!(backlog.is_err(), "a hundred changes at ten a second take ten seconds");
         let live = tokio::time::timeout(patience, admission.settle(Lane::Live, 100, 1)).await;
         assert!(live.is_ok());
+        let session = admission.clone();
+        admission.change(Quota::default());
+        let backlog = tokio::time::timeout(patience, session.settle(Lane::Backlog, 100, 1)).await;
+        assert!(backlog.is_ok(), "the open session has the new quota");
     }
 }

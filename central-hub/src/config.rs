@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use hub_rules::policy::{Policy, Setting};
 use serde::{Deserialize, Serialize};
+
+use crate::door::Entrance;
+use crate::pki::Folder;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -28,6 +31,14 @@ pub struct Layer {
     #[arg(long, env = "HOTICH_LISTEN", value_name = "ADDRESS:PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
+    /// Listen without TLS, for programs of this machine: for tests and trials
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub insecure_loopback: Option<bool>,
+    /// The folder of certificates and keys; on the command line it is --pki
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pki: Option<PathBuf>,
     /// Changes a second that one province may send in the backlog lane [default: 200000]
     #[arg(long, env = "HOTICH_BACKLOG_RECORDS_PER_SECOND", value_name = "RECORDS")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +70,10 @@ pub struct Layer {
 pub struct Config {
     /// Where provincial agents connect.
     pub listen: SocketAddr,
+    /// Whether it listens without TLS.
+    pub insecure_loopback: bool,
+    /// The folder of certificates and keys.
+    pub pki: Option<PathBuf>,
     /// What one province may send.
     pub quota: Quota,
     /// What is logged.
@@ -114,6 +129,8 @@ impl Config {
         let quota = Quota::default();
         let config = Self {
             listen: flags.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7400))),
+            insecure_loopback: flags.insecure_loopback.or(file.insecure_loopback).unwrap_or_default(),
+            pki: flags.pki.or(file.pki),
             quota: Quota {
                 backlog_records_per_second: flags
                     .backlog_records_per_second
@@ -133,14 +150,30 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self) -> anyhow::Result<()> {
-        if !self.listen.ip().is_loopback() {
-            bail!(
-                "listen is {}: without TLS the hub listens on this machine only; name 127.0.0.1 or [::1], and put a \
-                 TLS tunnel in front of it",
+    /// What stands at the door.
+    ///
+    /// # Errors
+    /// Neither certificates nor an explicit wish to go without are named, or both are, or the hub would listen to other
+    /// machines without TLS.
+    pub fn entrance(&self) -> Result<Entrance, ConfigError> {
+        let wrong = |what: String| Err(ConfigError(anyhow::Error::msg(what)));
+        match (&self.pki, self.insecure_loopback) {
+            (Some(folder), false) => Ok(Entrance::Tls(Folder::new(folder))),
+            (None, true) if self.listen.ip().is_loopback() => Ok(Entrance::Loopback),
+            (None, true) => wrong(format!(
+                "listen is {}: without TLS the hub listens on this machine only; name 127.0.0.1 or [::1]",
                 self.listen
-            );
+            )),
+            (Some(_), true) => wrong("insecure_loopback and a folder of certificates exclude each other".to_owned()),
+            (None, false) => wrong(
+                "name the folder of certificates with --pki FOLDER (`central-hub pki init` makes one); for trials on \
+                 this machine, --insecure-loopback goes without"
+                    .to_owned(),
+            ),
         }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
         for (name, value, least) in [
             ("backlog_records_per_second", self.quota.backlog_records_per_second, RECORDS_PER_SECOND_MIN),
             ("live_records_per_second", self.quota.live_records_per_second, RECORDS_PER_SECOND_MIN),
@@ -168,7 +201,10 @@ mod tests {
         let path = folder.path().join("hub.toml");
         std::fs::write(&path, text).unwrap();
         let found = match Config::load(Some(&path), Layer::default()) {
-            Ok(config) => config.listen.to_string(),
+            Ok(config) => match config.entrance() {
+                Ok(_) => config.listen.to_string(),
+                Err(error) => error.to_string(),
+            },
             Err(error) => error.to_string(),
         };
         assert!(found.contains(expected), "{found}");
@@ -176,13 +212,19 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_their_line() {
-        check("listen = \"127.0.0.1:9\"", "127.0.0.1:9");
+        check("listen = \"127.0.0.1:9\"\ninsecure_loopback = true", "127.0.0.1:9");
+        check("listen = \"0.0.0.0:9\"\npki = \"/etc/hotich/pki\"", "0.0.0.0:9");
+        check("listen = \"127.0.0.1:9\"", "name the folder of certificates with --pki");
+        check("insecure_loopback = true\npki = \"/etc/hotich/pki\"", "exclude each other");
         check("listn = \"127.0.0.1:9\"", "unknown field `listn`");
-        check("listen = \"0.0.0.0:7400\"", "without TLS the hub listens on this machine only");
+        check(
+            "listen = \"0.0.0.0:7400\"\ninsecure_loopback = true",
+            "without TLS the hub listens on this machine only",
+        );
         check("bytes_per_second = 1", "at least 65536");
         check("[rules]\nsecond_dead = { treatment = \"ask\" }", "the table [rules]: there is no rule `second_dead`");
         check("[rules]\nsecond_death = { treatment = \"automatic\" }", "rule `second_death` can only ask");
         check("[rules]\nsecond_death = { treatment = \"maybe\" }", "unknown variant `maybe`");
-        check("[rules.marriage_overlap]\nseverity = \"error\"\ntreatment = \"ask\"", "127.0.0.1:7400");
+        check("[rules.marriage_overlap]\nseverity = \"error\"\ntreatment = \"ask\"", "--pki");
     }
 }

@@ -1,6 +1,7 @@
-//! Who calls: a province is who its token says it is.
+//! Who calls: a province is who its certificate says it is.
 //!
-//! A token is 32 random bytes in hexadecimal, made at enrolment and shown once; the store keeps its SHA-256 only.
+//! Programs of the hub's own machine may be let in without TLS; there a province is who its token says it is. A token is
+//! 32 random bytes in hexadecimal, made at enrolment and shown once; the store keeps its SHA-256 only.
 
 use std::collections::BTreeMap;
 use std::sync::RwLock;
@@ -12,6 +13,8 @@ use registry_schema::sensitive::Sensitive;
 use sha2::{Digest as _, Sha256};
 use tonic::Status;
 use tonic::metadata::MetadataMap;
+
+use crate::pki::Bearer;
 
 /// The header that names the province.
 pub const PROVINCE_HEADER: &str = "x-province";
@@ -56,7 +59,23 @@ impl Roll {
         *self.provinces.write().unwrap_or_else(std::sync::PoisonError::into_inner) = provinces;
     }
 
-    /// The enrolled province that this call comes from.
+    /// The enrolled province that a genuine certificate names.
+    ///
+    /// # Errors
+    /// It names an operator, or a province that is not enrolled.
+    pub fn recognise(&self, bearer: &Bearer) -> Result<Province, Status> {
+        let Bearer::Province(origin) = bearer else {
+            return Err(Status::permission_denied("only the certificate of a province sends changes"));
+        };
+        let provinces = self.provinces.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        provinces.get(origin).cloned().ok_or_else(|| {
+            Status::permission_denied(format!(
+                "province {origin} is not enrolled here; `central-hub pki enrol {origin}` at the centre gives it a token"
+            ))
+        })
+    }
+
+    /// The enrolled province that a call without TLS comes from.
     ///
     /// # Errors
     /// A status that names what is missing or wrong, and the remedy. A wrong token and an unknown province are told

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use hub_rules::policy::Policy;
 use hub_store::NationalStore;
 use registry_proto::MESSAGE_BYTES_MAX;
+use registry_proto::v1::enrolment_service_server::EnrolmentServiceServer;
 use registry_proto::v1::sync_service_server::SyncServiceServer;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Duration;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use crate::config::Quota;
+use crate::door::{self, Entrance, Paced};
 use crate::identity::Roll;
-use crate::ingest::{Hub, Ingest, JournalWriter};
+use crate::ingest::{Enrolment, Hub, Ingest, JournalWriter, Keys};
 use crate::reconcile::Reconciler;
 use crate::ruling;
 
@@ -28,10 +29,29 @@ const STREAMS_MAX: u32 = 4;
 /// How long open streams may take to end after the word to stop, in seconds.
 const DRAIN_SECONDS: u64 = 3;
 
-/// Serves until told to stop. The reconciler finishes its batch; what was not judged waits in the journal.
+/// Requests that were reset before they were looked at, of one connection; more end the connection (CVE-2023-44487).
+const RESETS_WAITING_MAX: usize = 20;
+/// Requests of one connection that the hub itself reset and the caller does not know of yet.
+const RESETS_OWN_MAX: usize = 64;
+/// Bytes of the headers of a request: a token and the names of gRPC.
+const HEADER_BYTES_MAX: u32 = 8 * 1024;
+/// Bytes of an enrolment: a certificate request and two keys.
+const ENROLMENT_BYTES_MAX: usize = 64 * 1024;
+
+/// What the daemon is told beside its store and its listener.
+pub struct Settings {
+    /// What stands at the door.
+    pub entrance: Entrance,
+    /// What one province may send; changes are in force at once.
+    pub quota: watch::Receiver<Quota>,
+    /// What becomes of findings.
+    pub policy: Policy,
+}
+
+/// Serves programs of this machine without TLS until told to stop.
 ///
 /// # Errors
-/// The registry was judged under another ruling, the store cannot be read, or the listener fails.
+/// As [`serve_at`].
 pub async fn serve<S: NationalStore + Clone + 'static>(
     store: S,
     listener: TcpListener,
@@ -39,23 +59,48 @@ pub async fn serve<S: NationalStore + Clone + 'static>(
     policy: Policy,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    let (_never, quota) = watch::channel(quota);
+    serve_at(store, listener, Settings { entrance: Entrance::Loopback, quota, policy }, stop).await
+}
+
+/// Serves until told to stop. The reconciler finishes its batch; what was not judged waits in the journal.
+///
+/// # Errors
+/// The certificates cannot be used, the registry was judged under another ruling, the store cannot be read, or the
+/// listener fails.
+pub async fn serve_at<S: NationalStore + Clone + 'static>(
+    store: S,
+    listener: TcpListener,
+    settings: Settings,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let Settings { entrance, quota, policy } = settings;
     let (journaled_tx, journaled) = watch::channel(0);
     let (applied_tx, applied) = watch::channel(0);
     ruling::settle(&store, &policy).await?;
     let reconciler = Reconciler::new(store.clone()).await?.under(policy);
+    let keys = Keys::of(&entrance)?;
+    let visits = door::open(listener, entrance, stop.clone())?;
     let judging = tokio::spawn(reconciler.run(journaled, applied_tx, stop.clone()));
     let journal = JournalWriter::start(store.clone(), journaled_tx);
-    let hub = Arc::new(Hub::new(store, Roll::default(), journal, applied, quota, stop.clone()));
-    let service = SyncServiceServer::new(Ingest(hub))
+    let hub = Arc::new(Hub::new(store, Roll::default(), journal, applied, quota, keys, stop.clone()));
+    tokio::spawn(Arc::clone(&hub).follow_quota());
+    let enrolment = EnrolmentServiceServer::new(Enrolment(Arc::clone(&hub)))
+        .max_decoding_message_size(ENROLMENT_BYTES_MAX)
+        .max_encoding_message_size(ENROLMENT_BYTES_MAX);
+    let sync = SyncServiceServer::new(Ingest(hub))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let server = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(KEEPALIVE_SECONDS)))
         .http2_keepalive_timeout(Some(Duration::from_secs(KEEPALIVE_TIMEOUT_SECONDS)))
+        .http2_max_pending_accept_reset_streams(Some(RESETS_WAITING_MAX))
+        .http2_max_local_error_reset_streams(Some(RESETS_OWN_MAX))
+        .http2_max_header_list_size(HEADER_BYTES_MAX)
         .max_concurrent_streams(STREAMS_MAX)
-        .tcp_nodelay(true)
-        .add_service(service)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
+        .add_service(Paced(enrolment))
+        .add_service(Paced(sync))
+        .serve_with_incoming_shutdown(visits, stop.clone().cancelled_owned());
     let drained = async {
         stop.cancelled().await;
         tokio::time::sleep(Duration::from_secs(DRAIN_SECONDS)).await;

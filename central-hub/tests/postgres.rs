@@ -27,7 +27,7 @@ impl Hub {
     fn start(store: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_central-hub"));
-        command.args(["serve", "--store", store, "--listen", &format!("127.0.0.1:{port}")]);
+        command.args(["serve", "--insecure-loopback", "--store", store, "--listen", &format!("127.0.0.1:{port}")]);
         let hub = Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the hub starts"));
         let began = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {

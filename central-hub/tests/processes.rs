@@ -1,5 +1,6 @@
 //! Real programs, real files, real crashes.
 
+#[allow(dead_code, reason = "each test of real programs uses a part of it")]
 mod nation;
 
 use nation::{Agent, Nation, wait_until};

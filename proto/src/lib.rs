@@ -8,6 +8,7 @@ pub mod v1;
 pub mod position;
 pub mod convert;
 pub mod frame;
+pub mod signature;
 pub mod sender;
 pub mod receiver;
 pub mod resync;

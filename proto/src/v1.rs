@@ -1,4 +1,4 @@
-//! Version 1 of the wire: the types, client and server generated from `registry/v1/sync.proto`.
+//! Version 1 of the wire: the types, client and server generated from `registry/v1/*.proto`.
 
 use std::fmt;
 
@@ -55,6 +55,13 @@ impl fmt::Debug for Notice {
             .field("outcome", &self.outcome)
             .field("rule", &self.rule)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for EnrolRequest {
+    /// Shows that somebody asks, and nothing of the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnrolRequest").field("request_bytes", &self.request.len()).finish_non_exhaustive()
     }
 }
 

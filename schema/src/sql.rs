@@ -9,10 +9,12 @@ pub const NATIONAL_SQLITE: &[&str] = &[
     include_str!("../sql/national/sqlite/0001_init.sql"),
     include_str!("../sql/national/sqlite/0002_ruling.sql"),
     include_str!("../sql/national/sqlite/0003_holdings.sql"),
+    include_str!("../sql/national/sqlite/0004_ledger.sql"),
 ];
 
 /// Migrations of the national store on PostgreSQL, oldest first.
 pub const NATIONAL_POSTGRES: &[&str] = &[
     include_str!("../sql/national/postgres/0001_init.sql"),
     include_str!("../sql/national/postgres/0002_holdings.sql"),
+    include_str!("../sql/national/postgres/0003_ledger.sql"),
 ];

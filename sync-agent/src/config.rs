@@ -21,11 +21,15 @@ pub struct Layer {
     #[arg(long, env = "HOTICH_PROVINCE", value_name = "CODE@EDITION")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub province: Option<Origin>,
-    /// Where the centre listens, for example http://127.0.0.1:7400
+    /// Where the centre listens, for example https://hub.example.vn:7400; without TLS on this machine only
     #[arg(long, env = "HOTICH_HUB", value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hub: Option<String>,
-    /// The file with the token that the centre issued; only its owner may have access to it
+    /// The folder with this agent's certificate and keys; `sync-agent enrol` makes it
+    #[arg(long, env = "HOTICH_IDENTITY", value_name = "FOLDER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<PathBuf>,
+    /// The file with the token of a centre without TLS; only its owner may have access to it
     #[arg(long, env = "HOTICH_TOKEN_FILE", value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
@@ -75,12 +79,21 @@ pub struct Config {
     pub province: Origin,
     /// Where the centre listens.
     pub hub: String,
-    /// The file with the token.
-    pub token_file: PathBuf,
+    /// By what the centre knows the agent.
+    pub access: Access,
     /// The daemon's pace.
     pub pace: PaceConfig,
     /// What is logged.
     pub log: LogConfig,
+}
+
+/// By what the centre knows an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// By its certificate: the folder with it, and with the key that signs frames.
+    Identity(PathBuf),
+    /// By the token in this file; on one machine, without TLS.
+    Token(PathBuf),
 }
 
 /// How often and how much the daemon does at a time.
@@ -170,7 +183,7 @@ impl Layer {
             |error: toml::de::Error| ConfigError::Invalid { path: path.to_owned(), message: error.to_string() };
         let mut layer: Self = toml::from_str(&text).map_err(invalid)?;
         let beside = path.parent().unwrap_or(Path::new(""));
-        for relative in [&mut layer.store, &mut layer.token_file].into_iter().flatten() {
+        for relative in [&mut layer.store, &mut layer.token_file, &mut layer.identity].into_iter().flatten() {
             *relative = beside.join(&*relative);
         }
         Ok(layer)
@@ -183,6 +196,7 @@ impl Layer {
             store: self.store.or(lower.store),
             province: self.province.or(lower.province),
             hub: self.hub.or(lower.hub),
+            identity: self.identity.or(lower.identity),
             token_file: self.token_file.or(lower.token_file),
             poll_ms: self.poll_ms.or(lower.poll_ms),
             seal_batch_changes: self.seal_batch_changes.or(lower.seal_batch_changes),
@@ -208,11 +222,18 @@ impl Layer {
         let batch = within("seal_batch_changes", batch, 10, 20_000)?;
         let reconnect_ms_min = within("reconnect_ms_min", reconnect_ms_min, 10, 60_000)?;
         let reconnect_ms_max = within("reconnect_ms_max", reconnect_ms_max, reconnect_ms_min, 3_600_000)?;
+        let (store, province) = (required("store", self.store)?, required("province", self.province)?);
+        let hub = checked_hub(required("hub", self.hub)?)?;
+        let access = if hub.starts_with(TLS) {
+            Access::Identity(required("identity", self.identity)?)
+        } else {
+            Access::Token(required("token_file", self.token_file)?)
+        };
         Ok(Config {
-            store: required("store", self.store)?,
-            province: required("province", self.province)?,
-            hub: checked_hub(required("hub", self.hub)?)?,
-            token_file: required("token_file", self.token_file)?,
+            store,
+            province,
+            hub,
+            access,
             pace: PaceConfig { poll_ms, seal_batch_changes: batch as usize, reconnect_ms_min, reconnect_ms_max },
             log: LogConfig { filter: self.log.unwrap_or(log.filter), format: self.log_format.unwrap_or(log.format) },
         })
@@ -223,11 +244,16 @@ impl Config {
     /// The settings as a file that [`Layer::read`] reads back.
     #[must_use]
     pub fn to_toml(&self) -> String {
+        let (identity, token_file) = match &self.access {
+            Access::Identity(folder) => (Some(folder.clone()), None),
+            Access::Token(file) => (None, Some(file.clone())),
+        };
         let layer = Layer {
             store: Some(self.store.clone()),
             province: Some(self.province),
             hub: Some(self.hub.clone()),
-            token_file: Some(self.token_file.clone()),
+            identity,
+            token_file,
             poll_ms: Some(self.pace.poll_ms),
             seal_batch_changes: Some(self.pace.seal_batch_changes as u64),
             reconnect_ms_min: Some(self.pace.reconnect_ms_min),
@@ -256,11 +282,25 @@ fn within(name: &'static str, value: u64, least: u64, most: u64) -> Result<u64, 
     Err(ConfigError::OutOfBounds { name, found: value.to_string(), expected: format!("give {least} to {most}") })
 }
 
+/// An address with TLS begins so.
+const TLS: &str = "https://";
+/// Who may be spoken to without TLS: this machine.
+const THIS_MACHINE: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
+
 fn checked_hub(hub: String) -> Result<String, ConfigError> {
-    let host = hub.strip_prefix("http://").unwrap_or_default();
+    let wrong =
+        |expected: &str, hub| ConfigError::OutOfBounds { name: "hub", found: hub, expected: expected.to_owned() };
+    let (is_tls, host) = match (hub.strip_prefix(TLS), hub.strip_prefix("http://")) {
+        (Some(host), _) => (true, host),
+        (_, Some(host)) => (false, host),
+        _ => (true, ""),
+    };
     if host.is_empty() || host.starts_with(['/', ':']) || host.contains(char::is_whitespace) {
-        let expected = "give http://HOST:PORT; over a public network, the address of a local TLS tunnel".to_owned();
-        return Err(ConfigError::OutOfBounds { name: "hub", found: hub, expected });
+        return Err(wrong("give https://HOST:PORT", hub));
+    }
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if !is_tls && !THIS_MACHINE.contains(&name) {
+        return Err(wrong("give https://HOST:PORT; without TLS the centre is on this machine, as 127.0.0.1", hub));
     }
     Ok(hub)
 }
@@ -270,7 +310,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const LEAST: &str = "store = 'a.db'\nprovince = '01@2008'\nhub = 'http://h:1'\ntoken_file = '/t'\n";
+    const LEAST: &str = "store = 'a.db'\nprovince = '01@2008'\nhub = 'http://127.0.0.1:1'\ntoken_file = '/t'\n";
 
     fn read(text: &str) -> Result<Layer, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
@@ -296,10 +336,20 @@ mod tests {
         check("seal_batch_changes = 1000000", "seal_batch_changes is 1000000");
         let message = read("store = 'a'").and_then(Layer::finish).unwrap_err().to_string();
         assert!(message.contains("--province or HOTICH_PROVINCE"), "{message}");
-        for hub in ["https://h:1", "h:1", "http://", "http://:80", "http://a b"] {
+        for hub in ["http://h:1", "http://127.0.0.1.example:1", "h:1", "http://", "https://:80", "https://a b"] {
             let layer = Layer { hub: Some(hub.to_owned()), ..read(LEAST).unwrap() };
             assert!(matches!(layer.finish(), Err(ConfigError::OutOfBounds { name: "hub", .. })), "{hub}");
         }
+    }
+
+    #[test]
+    fn over_tls_an_identity_is_needed_and_a_token_is_not() {
+        let layer = Layer { hub: Some("https://h:1".to_owned()), ..read(LEAST).unwrap() };
+        let message = layer.clone().finish().unwrap_err().to_string();
+        assert!(message.contains("--identity or HOTICH_IDENTITY"), "{message}");
+        let config = Layer { identity: Some("/i".into()), ..layer }.finish().unwrap();
+        assert_eq!(config.access, Access::Identity("/i".into()));
+        assert_eq!(read(&config.to_toml()).unwrap().finish().unwrap(), config);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::change_log;
-use crate::config::{Config, PaceConfig};
+use crate::config::{Access, Config, PaceConfig};
+use crate::credentials::Folder;
+use crate::enrolment::renew_in_time;
 use crate::store::{Store, StoreError, StoreHandle};
 use crate::uplink::{Connect, Heads, Uplink};
 
@@ -45,6 +47,10 @@ pub async fn run(
     let uplink = Uplink::new(store.clone(), incarnation, config, &surroundings, watched, stop.clone());
     let sealing = tokio::spawn(seal_all(store, config.pace, surroundings.wall_ms, heads, stop.clone()));
     let sending = tokio::spawn(uplink.run());
+    if let Access::Identity(folder) = &config.access {
+        let (connect, hub, folder) = (surroundings.connect.clone(), config.hub.clone(), Folder::new(folder));
+        tokio::spawn(renew_in_time(connect, hub, folder, surroundings.wall_ms, stop.clone()));
+    }
     let (sealed, sent) = tokio::join!(ended(sealing, &stop), ended(sending, &stop));
     sealed.and(sent)
 }

@@ -9,6 +9,8 @@ use registry_schema::kind::Kind;
 
 use super::cases::CasesCommand;
 use super::evaluate::{EvaluateArguments, ExplainArguments};
+use super::office::{AuditCommand, OperatorsCommand};
+use super::pki::PkiCommand;
 use super::resync::ResyncCommand;
 use crate::config::Layer;
 use crate::open::StoreUrl;
@@ -19,8 +21,9 @@ use crate::open::StoreUrl;
     version,
     about,
     after_help = "Examples:
-  central-hub provinces enrol 01@2008 --store sqlite:national.db --token-file hanoi.token
-  central-hub serve --store sqlite:national.db
+  central-hub pki enrol 01@2008 --store sqlite:national.db --pki pki --token-file hanoi.toml
+  central-hub pki init --pki pki --name hub.example.vn
+  central-hub serve --store sqlite:national.db --pki pki
   central-hub cases list --store sqlite:national.db --open --limit 5
   central-hub rebuild --store sqlite:national.db --output json
 
@@ -45,6 +48,12 @@ pub(super) struct Common {
     /// The hub's configuration (TOML); its table [rules] is part of what a registry is judged under
     #[arg(long, global = true, env = "HOTICH_HUB_CONFIG", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// The folder of certificates and keys, see `central-hub pki`
+    #[arg(long, global = true, env = "HOTICH_PKI", value_name = "FOLDER")]
+    pub(super) pki: Option<PathBuf>,
+    /// Act as the operator whose certificate and key are in this file, instead of as the user of this machine
+    #[arg(long = "as", global = true, env = "HOTICH_AS", value_name = "FILE")]
+    pub(super) identity: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,7 +69,7 @@ pub(super) enum Output {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run the daemon: take in what provinces send and judge it
-    #[command(after_help = "Example:\n  central-hub serve --store sqlite:national.db --listen 127.0.0.1:7400")]
+    #[command(after_help = "Example:\n  central-hub serve --store sqlite:national.db --pki pki --listen 0.0.0.0:7400")]
     Serve {
         #[command(flatten)]
         layer: Layer,
@@ -107,8 +116,21 @@ pub(super) enum Command {
         #[arg(long)]
         apply: bool,
     },
-    /// Walk the journal and prove that it is what came in; exit code 1 when it is not
-    Audit,
+    /// Walk the journal and prove that it is what came in, as its provinces signed it; exit code 1 when it is not
+    Audit {
+        #[command(subcommand)]
+        command: Option<AuditCommand>,
+    },
+    /// Certificates: a small authority for pilots, enrolment, revocation
+    Pki {
+        #[command(subcommand)]
+        command: PkiCommand,
+    },
+    /// Who may do what
+    Operators {
+        #[command(subcommand)]
+        command: Option<OperatorsCommand>,
+    },
     /// Measure how well records are linked whose truth is known: those of the store, or a file from elsewhere
     #[command(after_help = "Examples:
   central-hub evaluate --store sqlite:national.db --truth truth.csv --curve curve.svg
@@ -141,7 +163,7 @@ pub(super) struct CompletenessArguments {
 pub(super) enum ProvincesCommand {
     /// How each province stands
     List,
-    /// Enrol a province, or give it a new token (its store may then come with a new epoch)
+    /// Give a province a token for a hub without TLS (its store may then come with a new epoch); see `pki enrol`
     #[command(
         after_help = "Example:\n  central-hub provinces enrol 01@2008 --store sqlite:national.db --token-file hanoi.token"
     )]
@@ -163,6 +185,9 @@ pub(super) enum RecordCommand {
     Show {
         /// The record, as PROVINCE/ID
         record: RecordKey,
+        /// Why it is looked at; written down
+        #[arg(long, default_value = "", value_name = "REASON")]
+        why: String,
     },
 }
 
@@ -173,6 +198,9 @@ pub(super) enum PersonCommand {
         /// The person (P123), or a participant (PROVINCE/ID#role)
         #[arg(value_parser = person)]
         person: Who,
+        /// Why they are looked at; written down
+        #[arg(long, default_value = "", value_name = "REASON")]
+        why: String,
     },
 }
 

@@ -5,58 +5,127 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use hub_rules::Node;
 use hub_store::AnyStore;
-use registry_schema::ids::Origin;
+use hub_store::ledger::Verb;
+use registry_schema::ids::{Origin, PersonId, RecordKey};
 
 use super::arguments::{Arguments, Command, Output, PersonCommand, ProvincesCommand, RecordCommand};
+use super::office::AuditCommand;
 use super::{cases, daemon, evaluate, judged, output, resync};
 use crate::audit;
 use crate::clock::now_ms;
+use crate::config::Layer;
 use crate::exit::Exit;
 use crate::identity::Token;
+use crate::office::Office;
 use crate::operator::{digest, person, provinces, records, stats};
 
 /// Runs one command.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let format = arguments.common.output;
     let config = arguments.common.config.as_deref();
+    let (pki, identity) = (arguments.common.pki.as_deref(), arguments.common.identity.as_deref());
     let Some(url) = arguments.common.store else {
-        return without_store(arguments.command, config, format).await;
+        return without_store(arguments.command, config, pki, format).await;
     };
+    let office = async |store: &AnyStore| Office::enter(store, identity, pki, now_ms()).await;
     match arguments.command {
-        Command::Serve { layer } => daemon::run(&url, config, layer).await,
+        Command::Serve { layer } => {
+            let layer = Layer { pki: pki.map(Path::to_owned), ..layer };
+            daemon::run(&url, config, layer).await
+        }
         Command::Provinces { command: Some(ProvincesCommand::Enrol { province, name, token_file }) } => {
-            enrol(&url.open(true).await?, province, name, &token_file, format).await
+            let store = url.open(true).await?;
+            office(&store).await?.act(&store, Verb::Enrol, &province.to_string(), "").await?;
+            enrol(&store, province, name, &token_file, format).await
         }
         Command::Provinces { command: None | Some(ProvincesCommand::List) } => {
             let report = provinces::provinces(&url.open(false).await?, now_ms()).await?;
             print(format, &report, output::provinces)
         }
         Command::Stats => print(format, &stats::stats(&url.open(false).await?).await?, output::stats),
-        Command::Cases { command } => cases::run(&url.open(false).await?, config, command, format).await,
-        Command::Resync { command } => resync::run(&url.open(false).await?, command, format).await,
-        Command::Record { command: RecordCommand::Show { record } } => {
-            let report = records::record(&url.open(false).await?, record).await?;
-            found(format, report.as_ref(), output::record, "there is no such record in the nation")
+        Command::Cases { command } => {
+            let store = url.open(false).await?;
+            cases::run(&store, config, command, &office(&store).await?, format).await
         }
-        Command::Person { command: PersonCommand::Show { person } } => {
-            let report = person::person(&url.open(false).await?, person.0).await?;
-            found(format, report.as_ref(), output::person, "there is no such person; a record names its people")
+        Command::Resync { command } => {
+            let store = url.open(false).await?;
+            resync::run(&store, command, &office(&store).await?, format).await
+        }
+        Command::Record { command: RecordCommand::Show { record, why } } => {
+            let store = url.open(false).await?;
+            look_at_record(&store, &office(&store).await?, record, &why, format).await
+        }
+        Command::Person { command: PersonCommand::Show { person, why } } => {
+            let store = url.open(false).await?;
+            look_at_person(&store, &office(&store).await?, person.0, &why, format).await
         }
         Command::Digest => print(format, &digest::digest(&url.open(false).await?).await?, output::digest),
         Command::Rules => judged::rules(config, format),
         Command::Completeness(arguments) => judged::completeness(&url.open(false).await?, &arguments, format).await,
         Command::Rebuild { apply: false } => judged::verify(&url.open(false).await?, config, format).await,
-        Command::Rebuild { apply: true } => judged::apply(url.open(false).await?, config).await,
-        Command::Audit => self::audit(&url.open(false).await?, format).await,
+        Command::Rebuild { apply: true } => {
+            let store = url.open(false).await?;
+            office(&store).await?.act(&store, Verb::Rebuild, "the registry", "").await?;
+            judged::apply(store, config).await
+        }
+        Command::Audit { command: None | Some(AuditCommand::Verify) } => {
+            self::audit(&url.open(false).await?, format).await
+        }
+        Command::Audit { command: Some(AuditCommand::Export { after }) } => {
+            let store = url.open(false).await?;
+            super::office::export(&store, &office(&store).await?, after).await
+        }
+        Command::Pki { command } => {
+            let store = url.open(true).await?;
+            super::pki::run(pki, Some((&store, &office(&store).await?)), command, format).await
+        }
+        Command::Operators { command } => {
+            let store = url.open(true).await?;
+            super::office::operators(&store, &office(&store).await?, command, format).await
+        }
         Command::Evaluate(arguments) => evaluate::run(Some(&url), arguments, format).await,
         Command::Explain(arguments) => evaluate::explain(Some(&url), arguments, format).await,
     }
 }
 
+/// Shows a record, once it is written down who looks and why.
+async fn look_at_record(
+    store: &AnyStore,
+    office: &Office,
+    record: RecordKey,
+    why: &str,
+    format: Output,
+) -> anyhow::Result<Exit> {
+    office.look(store, &format!("record {record}"), why).await?;
+    let report = records::record(store, record).await?;
+    found(format, report.as_ref(), output::record, "there is no such record in the nation")
+}
+
+/// Shows a person, once it is written down who looks and why.
+async fn look_at_person(
+    store: &AnyStore,
+    office: &Office,
+    which: Result<PersonId, Node>,
+    why: &str,
+    format: Output,
+) -> anyhow::Result<Exit> {
+    let whom = which.map_or_else(|node| node.to_string(), |person| person.to_string());
+    office.look(store, &format!("person {whom}"), why).await?;
+    let report = person::person(store, which).await?;
+    found(format, report.as_ref(), output::person, "there is no such person; a record names its people")
+}
+
 /// Runs what needs no store, because its records are in a file.
-async fn without_store(command: Command, config: Option<&Path>, format: Output) -> anyhow::Result<Exit> {
+async fn without_store(
+    command: Command,
+    config: Option<&Path>,
+    pki: Option<&Path>,
+    format: Output,
+) -> anyhow::Result<Exit> {
     match command {
+        Command::Pki { command } if !command.needs_store() => super::pki::run(pki, None, command, format).await,
         Command::Rules => judged::rules(config, format),
         Command::Evaluate(arguments) if arguments.source.data.is_some() => evaluate::run(None, arguments, format).await,
         Command::Explain(arguments) if arguments.source.data.is_some() => {
@@ -120,7 +189,7 @@ async fn enrol(
 }
 
 /// Writes a file that only its owner can read, also when a file of that name was there before.
-fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
@@ -138,7 +207,11 @@ async fn audit(store: &AnyStore, format: Output) -> anyhow::Result<Exit> {
         }
         let verdict = if report.intact { "intact" } else { "NOT intact" };
         let (entries, changes, lanes) = (report.journal_entries, report.changes, report.lanes);
-        output::line(&format!("{verdict}: {entries} journal entries, {changes} changes, {lanes} lanes"))
+        let (signed, unsigned, acts) = (report.signed, report.unsigned, report.acts);
+        output::line(&format!(
+            "{verdict}: {entries} journal entries, {changes} changes, {lanes} lanes; {signed} frames signed, {unsigned} \
+             of no known signer; {acts} acts of operators"
+        ))
     })?;
     Ok(if intact { Exit::Success } else { Exit::Failure })
 }

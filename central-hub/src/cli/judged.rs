@@ -12,7 +12,7 @@ use crate::config::{Config, Layer};
 use crate::exit::Exit;
 use crate::operator::completeness::{self, BooksFilter, CompletenessReport};
 use crate::operator::rules::{self, RulesReport};
-use crate::{rebuild, ruling};
+use crate::{rebuild, ruling, spreadsheet};
 
 /// The policy of a configuration file; the default one without a file.
 pub(super) fn policy(config: Option<&Path>) -> anyhow::Result<Policy> {
@@ -98,8 +98,9 @@ fn csv<const COLUMNS: usize>(
 ) -> anyhow::Result<Exit> {
     output::line(&headings.join(","))?;
     let quoted = |value: &String| {
+        let value = spreadsheet::guarded(value);
         let plain = !value.contains([',', '"', '\n', '\r']);
-        if plain { value.clone() } else { format!("\"{}\"", value.replace('"', "\"\"")) }
+        if plain { value.into_owned() } else { format!("\"{}\"", value.replace('"', "\"\"")) }
     };
     for row in rows {
         output::line(&row.iter().map(quoted).collect::<Vec<_>>().join(","))?;

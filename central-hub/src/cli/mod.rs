@@ -8,6 +8,8 @@ mod resync;
 mod judged;
 mod evaluate;
 mod daemon;
+mod pki;
+mod office;
 
 use std::process::ExitCode;
 
@@ -55,6 +57,12 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     }
     if let Some(error) = error.downcast_ref::<evaluate::EvaluateError>() {
         return error.exit();
+    }
+    if let Some(error) = error.downcast_ref::<crate::office::OfficeError>() {
+        return office::exit_of(error);
+    }
+    if error.downcast_ref::<crate::pki::PkiError>().is_some() {
+        return Exit::Config;
     }
     if error.downcast_ref::<ConfigError>().is_some() {
         return Exit::Config;

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use hub_store::AnyStore;
 use hub_store::holdings::ResyncState;
+use hub_store::ledger::Verb;
 use registry_schema::ids::Origin;
 use registry_schema::kind::Kind;
 
@@ -10,6 +11,7 @@ use super::arguments::Output;
 use super::{commands, output};
 use crate::clock::now_ms;
 use crate::exit::Exit;
+use crate::office::Office;
 use crate::operator::resync::{self, ResyncView, Wish, WishError};
 
 /// What can be done about comparisons.
@@ -44,9 +46,9 @@ records or of one in a hundred wait for a second operator.")]
     Approve {
         /// The comparison
         id: i64,
-        /// Who agrees
+        /// Who agrees [default: who gives the command]
         #[arg(long, value_name = "NAME")]
-        operator: String,
+        operator: Option<String>,
     },
 }
 
@@ -66,9 +68,9 @@ pub(super) struct StartArguments {
     /// Find out only
     #[arg(long)]
     dry_run: bool,
-    /// Who asks
+    /// Who asks [default: who gives the command]
     #[arg(long, value_name = "NAME")]
-    operator: String,
+    operator: Option<String>,
     /// Why
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -79,7 +81,12 @@ fn kind(text: &str) -> Result<Kind, String> {
 }
 
 /// Runs one command.
-pub(super) async fn run(store: &AnyStore, command: ResyncCommand, format: Output) -> anyhow::Result<Exit> {
+pub(super) async fn run(
+    store: &AnyStore,
+    command: ResyncCommand,
+    office: &Office,
+    format: Output,
+) -> anyhow::Result<Exit> {
     let view = match command {
         ResyncCommand::List { province } => {
             let list = resync::list(store, province).await?;
@@ -87,12 +94,21 @@ pub(super) async fn run(store: &AnyStore, command: ResyncCommand, format: Output
         }
         ResyncCommand::Start(arguments) => {
             let StartArguments { province: origin, kind, year, deep, dry_run, operator, reason } = arguments;
+            let operator = office.signs(operator)?;
+            office.act(store, Verb::Compare, &format!("province {origin}"), &reason).await?;
             let wish = Wish { origin, kind, year, deep, dry_run, operator, reason };
             resync::start(store, wish, now_ms(), rand::random()).await
         }
         ResyncCommand::Show { id } => resync::show(store, id).await,
-        ResyncCommand::Cancel { id } => resync::cancel(store, id, now_ms()).await,
-        ResyncCommand::Approve { id, operator } => resync::approve(store, id, &operator, now_ms()).await,
+        ResyncCommand::Cancel { id } => {
+            office.act(store, Verb::Compare, &format!("cancel {id}"), "").await?;
+            resync::cancel(store, id, now_ms()).await
+        }
+        ResyncCommand::Approve { id, operator } => {
+            let operator = office.signs(operator)?;
+            office.act(store, Verb::Approve, &format!("comparison {id}"), "").await?;
+            resync::approve(store, id, &operator, now_ms()).await
+        }
     };
     let view = view?;
     let exit = commands::print(format, &view, one)?;

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::names::Names;
 use super::sample::{Links, Sample};
+use crate::spreadsheet;
 
 /// Writes `record_id,role,cluster` for every participant; clusters are numbered from 1 in the order of the participants.
 ///
@@ -17,7 +18,8 @@ pub fn write(out: impl Write, sample: &Sample, links: &Links, names: &Names) -> 
     for (node, found) in sample.nodes().iter().zip(&links.found) {
         let next = numbers.len() + 1;
         let number = *numbers.entry(*found).or_insert(next);
-        writer.write_record([&names.name(node.key), node.role.name(), &number.to_string()])?;
+        let (name, number) = (names.name(node.key), number.to_string());
+        writer.write_record([&*spreadsheet::guarded(&name), node.role.name(), &number])?;
     }
     writer.flush().map_err(csv::Error::from)
 }

@@ -13,10 +13,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::evidence::{Evidence, Keys};
 use super::session::Session;
 use super::writer::JournalWriter;
 use crate::admission::Admission;
 use crate::config::Quota;
+use crate::door::{Peer, Who};
 use crate::identity::Roll;
 
 /// Messages that may wait for a slow province before its session waits too.
@@ -33,7 +35,9 @@ pub struct Hub<S> {
     /// Hears of every commit of the reconciler.
     pub applied: watch::Receiver<u64>,
     /// What one province may send.
-    pub quota: Quota,
+    pub quota: watch::Receiver<Quota>,
+    /// With what the hub signs and issues.
+    pub keys: Keys,
     /// Ends every session.
     pub stop: CancellationToken,
     sessions: Mutex<BTreeMap<Origin, Admitted>>,
@@ -52,18 +56,33 @@ impl<S> Hub<S> {
         roll: Roll,
         journal: JournalWriter,
         applied: watch::Receiver<u64>,
-        quota: Quota,
+        quota: watch::Receiver<Quota>,
+        keys: Keys,
         stop: CancellationToken,
     ) -> Self {
-        Self { store, roll, journal, applied, quota, stop, sessions: Mutex::default() }
+        Self { store, roll, journal, applied, quota, keys, stop, sessions: Mutex::default() }
+    }
+
+    /// Puts changed quotas in force, also for sessions that are open; ends with the hub.
+    pub async fn follow_quota(self: Arc<Self>) {
+        let mut changes = self.quota.clone();
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                changed = changes.changed() => if changed.is_err() { return },
+            }
+            let quota = *changes.borrow_and_update();
+            let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+            sessions.values().for_each(|admitted| admitted.admission.change(quota));
+        }
     }
 
     /// Makes a new session the only one of its province: an older one is told to end.
     fn admit(&self, origin: Origin) -> (CancellationToken, Admission) {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let session = self.stop.child_token();
-        let admission =
-            sessions.get(&origin).map_or_else(|| Admission::new(self.quota), |admitted| admitted.admission.clone());
+        let fresh = || Admission::new(*self.quota.borrow());
+        let admission = sessions.get(&origin).map_or_else(fresh, |admitted| admitted.admission.clone());
         let admitted = Admitted { session: session.clone(), admission: admission.clone() };
         if let Some(older) = sessions.insert(origin, admitted) {
             older.session.cancel();
@@ -86,13 +105,28 @@ impl<S: NationalStore + 'static> SyncService for Ingest<S> {
             Status::unavailable("the centre's store cannot be read at the moment; try again")
         })?;
         hub.roll.replace(provinces);
-        let province = hub.roll.authenticate(request.metadata()).inspect_err(|status| {
-            tracing::warn!(reason = status.message(), "a caller was refused");
+        let peer = peer(&request)?;
+        let recognised = match &peer.who {
+            Who::Local => hub.roll.authenticate(request.metadata()),
+            Who::Bearer(certificate) => hub.roll.recognise(&certificate.bearer),
+            Who::Unknown => Err(Status::unauthenticated("a certificate must be shown; enrol first")),
+        };
+        let province = recognised.inspect_err(|status| {
+            tracing::warn!(reason = status.message(), address = %peer.address, "a caller was refused");
         })?;
+        let evidence = Evidence::load(&hub.store, &hub.keys, &province, &peer).await?;
         let (session, admission) = hub.admit(province.origin);
         let (outbox, messages) = mpsc::channel(OUTBOX_MESSAGES_MAX);
-        let session = Session::new(hub, province, admission, session, outbox);
+        let session = Session::new(hub, province, admission, (session, peer), evidence, outbox);
         tokio::spawn(session.run(request.into_inner()));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }
+}
+
+/// Who sent a request.
+pub(super) fn peer<T>(request: &Request<T>) -> Result<Peer, Status> {
+    let peer = request.extensions().get::<Peer>().cloned();
+    let peer = peer.ok_or_else(|| Status::internal("a request came by no connection"))?;
+    peer.note_use();
+    Ok(peer)
 }

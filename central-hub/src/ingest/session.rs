@@ -20,10 +20,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::comparing::Comparing;
+use super::ending::{End, RETRY_MS, goodbye, sent_away, unavailable};
+use super::evidence::Evidence;
 use super::service::Hub;
 use super::writer::Refusal;
 use crate::admission::Admission;
 use crate::clock::now_ms;
+use crate::door::Peer;
 use crate::resync::{self, Prepared};
 
 /// How long a caller may take to say Hello.
@@ -32,19 +35,8 @@ const HELLO_MS: u64 = 10_000;
 const LOOK_MS: u64 = 500;
 /// Notices of one message; the next follow once these are stored.
 const NOTICES_PER_MESSAGE: usize = 200;
-/// When a province that was turned away may come back, in milliseconds.
-const RETRY_MS: u64 = 5_000;
 /// Sums are made with the first session and stay.
 const NO_SUMS: &str = "the centre has lost the sums of this province; come again";
-
-/// What ends a session.
-enum End {
-    /// The province hung up.
-    HungUp,
-    /// Said to the province before the stream closes.
-    Goodbye(v1::Goodbye),
-}
-
 type Outcome = (Lane, Seq, usize, usize, Result<(), Refusal>);
 
 /// One stream of one province.
@@ -53,6 +45,8 @@ pub(super) struct Session<S> {
     province: Province,
     admission: Admission,
     stop: CancellationToken,
+    peer: Peer,
+    evidence: Evidence,
     outbox: mpsc::Sender<Result<v1::StreamResponse, Status>>,
     journaling: FuturesOrdered<BoxFuture<'static, Outcome>>,
     settling: FuturesUnordered<BoxFuture<'static, (Lane, usize)>>,
@@ -68,7 +62,8 @@ impl<S: NationalStore + 'static> Session<S> {
         hub: Arc<Hub<S>>,
         province: Province,
         admission: Admission,
-        stop: CancellationToken,
+        (stop, peer): (CancellationToken, Peer),
+        evidence: Evidence,
         outbox: mpsc::Sender<Result<v1::StreamResponse, Status>>,
     ) -> Self {
         let comparing = Comparing::new(Arc::clone(&hub), province.origin, Epoch(0), BTreeMap::new());
@@ -77,6 +72,8 @@ impl<S: NationalStore + 'static> Session<S> {
             province,
             admission,
             stop,
+            peer,
+            evidence,
             outbox,
             journaling: FuturesOrdered::new(),
             settling: FuturesUnordered::new(),
@@ -116,6 +113,7 @@ impl<S: NationalStore + 'static> Session<S> {
             cursors.iter().map(|at| Cursor { epoch: at.epoch, lane: at.lane, seq: at.seq, chain: at.chain }).collect();
         let receiver = Receiver::new(origin, epoch, &positions);
         receiver.admit(&hello).map_err(End::Goodbye)?;
+        self.evidence.of_store(hello.epoch);
         let seen = self.hub.store.seen(origin, hello.epoch, hello.agent_version, now_ms()).await;
         if seen.map_err(|error| unavailable(&error))? != hello.epoch {
             let detail = "another store of this province came first; enrol the province again for this one";
@@ -156,9 +154,11 @@ impl<S: NationalStore + 'static> Session<S> {
     async fn serve(&mut self, mut receiver: Receiver, inbox: &mut Streaming<v1::StreamRequest>) -> End {
         let mut applied = self.hub.applied.clone();
         let mut look = tokio::time::interval(Duration::from_millis(LOOK_MS));
+        let mut peer = self.peer.clone();
         loop {
             let step = tokio::select! {
                 () = self.stop.cancelled() => return self.stopped(),
+                ending = peer.ended() => return sent_away(ending),
                 request = inbox.message() => match request {
                     Ok(Some(request)) => self.hear(&mut receiver, request).await,
                     Ok(None) | Err(_) => return End::HungUp,
@@ -181,13 +181,18 @@ impl<S: NationalStore + 'static> Session<S> {
     async fn hear(&mut self, receiver: &mut Receiver, request: v1::StreamRequest) -> Result<(), End> {
         match request.message {
             Some(v1::stream_request::Message::Frame(frame)) => match receiver.receive(frame) {
-                Step::Append(arrival) => {
+                Step::Append(mut arrival) => {
+                    let checked = self.evidence.check(&mut arrival.frame);
+                    checked.map_err(|what| goodbye(v1::GoodbyeReason::Protocol, &what, RETRY_MS))?;
                     let noted = self.comparing.arrived(&arrival.opened, &arrival.frame.root).await;
                     noted.map_err(|error| unavailable(&error))?;
                     self.journal(*arrival).await;
                     Ok(())
                 }
-                Step::Again(received) => self.say(received).await,
+                Step::Again(received) => {
+                    let received = self.evidence.receipt(received, now_ms());
+                    self.say(received).await
+                }
                 Step::Resend(received) => {
                     tracing::warn!(province = %self.province.origin, reason = received.reason, "frames are asked for again");
                     self.comparing.resent();
@@ -246,7 +251,8 @@ impl<S: NationalStore + 'static> Session<S> {
                     (lane, changes)
                 };
                 self.settling.push(settle.boxed());
-                self.say(receiver.committed(lane, seq)).await
+                let received = self.evidence.receipt(receiver.committed(lane, seq), now_ms());
+                self.say(received).await
             }
             Err(Refusal::Outrun) => {
                 Err(goodbye(v1::GoodbyeReason::Superseded, "another session of this province went on", RETRY_MS))
@@ -339,15 +345,6 @@ async fn hello(inbox: &mut Streaming<v1::StreamRequest>) -> Result<Hello, End> {
 
 fn credit(lane: Lane, through: Seq) -> v1::Credit {
     v1::Credit { lane: convert::lane_number(lane), through_seq: through.0, retry_after_ms: 0 }
-}
-
-fn goodbye(reason: v1::GoodbyeReason, detail: &str, retry_after_ms: u64) -> End {
-    End::Goodbye(v1::Goodbye { reason: reason.into(), detail: detail.to_owned(), retry_after_ms })
-}
-
-fn unavailable(error: &StoreError) -> End {
-    tracing::error!(%error, "a session ends because the store failed");
-    goodbye(v1::GoodbyeReason::Overloaded, "the centre's store cannot be used at the moment", RETRY_MS)
 }
 
 fn notice(row: hub_store::model::NoticeRow) -> v1::Notice {

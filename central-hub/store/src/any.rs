@@ -10,6 +10,7 @@ use registry_schema::holdings::{Bucket, Holding, HoldingsKey};
 use registry_schema::ids::{Epoch, Origin, PersonId, RecordId, RecordKey};
 
 use crate::holdings::{Agreement, Fence, Mended, Recount, Resync, ResyncState};
+use crate::ledger::{Act, ActRow, Grant, Ledger, Signer};
 use crate::model::{
     Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
     JournalId, NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
@@ -90,5 +91,16 @@ impl Holdings for AnyStore {
         fn agreements() -> BTreeMap<Origin, Agreement>;
         fn put_resync(resync: Resync, from: Option<ResyncState>) -> bool;
         fn resyncs(origin: Option<Origin>, limit: usize) -> Vec<Resync>;
+    }
+}
+
+impl Ledger for AnyStore {
+    delegate! {
+        fn note(act: Act) -> ActRow;
+        fn acts(after: u64, limit: usize) -> Vec<ActRow>;
+        fn trust(signer: Signer) -> ();
+        fn signers(origin: Origin) -> Vec<Signer>;
+        fn grant(grant: Grant) -> ();
+        fn grants() -> Vec<Grant>;
     }
 }

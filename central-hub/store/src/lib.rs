@@ -6,6 +6,7 @@
 pub mod error;
 pub mod model;
 pub mod holdings;
+pub mod ledger;
 pub mod national;
 pub mod sqlite;
 pub mod postgres;
@@ -15,6 +16,7 @@ pub mod conformance;
 
 pub use any::AnyStore;
 pub use error::StoreError;
+pub use ledger::Ledger;
 pub use national::{Cases, Holdings, Journal, NationalStore, Registry};
 
 #[cfg(doc)]

@@ -1,4 +1,4 @@
-//! The trait that every national store implements, in four parts.
+//! The trait that every national store implements, in five parts; the fifth is [`Ledger`].
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -12,6 +12,7 @@ use registry_schema::ids::{Epoch, Origin, PersonId, RecordId, RecordKey};
 
 use crate::error::StoreError;
 use crate::holdings::{Agreement, Fence, Mended, Recount, Resync, ResyncState};
+use crate::ledger::Ledger;
 use crate::model::{
     Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
     JournalId, NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
@@ -136,6 +137,6 @@ pub trait Holdings: Send + Sync {
 }
 
 /// A national store.
-pub trait NationalStore: Journal + Registry + Cases + Holdings {}
+pub trait NationalStore: Journal + Registry + Cases + Holdings + Ledger {}
 
-impl<T: Journal + Registry + Cases + Holdings> NationalStore for T {}
+impl<T: Journal + Registry + Cases + Holdings + Ledger> NationalStore for T {}

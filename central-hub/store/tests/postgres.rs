@@ -92,6 +92,9 @@ journal_checks! {
     an_incarnation_that_was_given_up_does_not_come_back
     the_first_incarnation_stands
     outrun_frames_are_not_taken
+    acts_are_chained
+    a_new_key_retires_the_old_one
+    the_last_role_stands
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,9 @@ const LOCAL: &[&str] = &[
     "holding_checkpoint",
     "holding_tail",
     "resync",
+    "act",
+    "signer",
+    "grants",
 ];
 
 /// The migrations without comments, in lower case.

@@ -61,6 +61,13 @@ async fn resyncs_move_from_state_to_state() {
 }
 
 #[tokio::test]
+async fn the_ledger_keeps_what_it_took() {
+    conformance::acts_are_chained(&fresh().1).await;
+    conformance::a_new_key_retires_the_old_one(&fresh().1).await;
+    conformance::the_last_role_stands(&fresh().1).await;
+}
+
+#[tokio::test]
 async fn the_journal_gives_back_what_it_took() {
     conformance::the_journal_gives_back_what_it_took(&fresh().1).await;
 }

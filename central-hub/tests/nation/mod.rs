@@ -16,20 +16,42 @@ pub(crate) struct Nation {
     folder: TempDir,
     port: u16,
     hub: Option<Child>,
+    /// Whether the hub has certificates; else it listens without TLS.
+    is_tls: bool,
+    /// What the programs log.
+    log: &'static str,
 }
 
 /// An agent with its store.
 pub(crate) struct Agent {
     folder: PathBuf,
     child: Option<Child>,
+    log: &'static str,
 }
 
 impl Nation {
     /// A running hub with an empty store.
     pub(crate) fn new() -> Self {
+        Self::start(false, &[], "info")
+    }
+
+    /// A running hub with certificates of its own authority; `options` are those of `pki init`.
+    pub(crate) fn with_certificates(options: &[&str]) -> Self {
+        Self::start(true, options, "info")
+    }
+
+    /// The same, and its programs say everything that they can say.
+    pub(crate) fn talkative() -> Self {
+        Self::start(true, &[], "trace")
+    }
+
+    fn start(is_tls: bool, options: &[&str], log: &'static str) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        let port = free_port();
-        let mut nation = Self { folder, port, hub: None };
+        let mut nation = Self { folder, port: free_port(), hub: None, is_tls, log };
+        if is_tls {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_central-hub"));
+            succeed(command.args(["pki", "init", "--pki"]).arg(nation.path("pki")).args(options));
+        }
         nation.start_hub();
         nation
     }
@@ -37,12 +59,15 @@ impl Nation {
     /// Starts the hub (again).
     pub(crate) fn start_hub(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.path("hub.log")).expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_central-hub"))
-            .args(["serve", "--store", &self.store(), "--listen", &format!("127.0.0.1:{}", self.port)])
-            .stderr(log)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the hub starts");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_central-hub"));
+        command.args(["serve", "--store", &self.store(), "--listen", &format!("127.0.0.1:{}", self.port)]);
+        if self.is_tls {
+            command.arg("--pki").arg(self.path("pki"))
+        } else {
+            command.arg("--insecure-loopback")
+        };
+        let child =
+            command.env("HOTICH_LOG", self.log).stderr(log).stdout(Stdio::null()).spawn().expect("the hub starts");
         self.hub = Some(child);
         let address = ("127.0.0.1", self.port);
         wait_until("the hub listens", || std::net::TcpStream::connect(address).is_ok());
@@ -55,20 +80,31 @@ impl Nation {
 
     /// Enrols a province and gives it an agent that does not run yet.
     pub(crate) fn enrol(&self, province: &str) -> Agent {
-        let agent = Agent { folder: self.path(province), child: None };
+        let agent = Agent { folder: self.path(province), child: None, log: self.log };
         std::fs::create_dir(&agent.folder).expect("a folder for the province");
-        let token = agent.path("token");
-        self.hub_ok(&["provinces", "enrol", province, "--token-file", &token]);
+        self.make_token(&agent, province);
         self.init(&agent, province);
         agent
     }
 
+    /// Makes a token for a province, in the agent's folder.
+    pub(crate) fn make_token(&self, agent: &Agent, province: &str) {
+        let noun = if self.is_tls { "pki" } else { "provinces" };
+        self.hub_ok(&[noun, "enrol", province, "--token-file", &agent.path("token")]);
+    }
+
     /// Initialises an agent's store.
     pub(crate) fn init(&self, agent: &Agent, province: &str) {
-        let hub = format!("http://127.0.0.1:{}", self.port);
+        let hub = format!("{}://127.0.0.1:{}", if self.is_tls { "https" } else { "http" }, self.port);
         let (store, token, config) = (agent.path("store.db"), agent.path("token"), agent.path("agent.toml"));
-        let arguments = ["init", "--store", &store, "--province", province, "--hub", &hub];
-        succeed(agent_command().args(arguments).args(["--token-file", &token, "--config", &config]));
+        let mut command = agent_command();
+        command.args(["init", "--store", &store, "--province", province, "--hub", &hub, "--config", &config]);
+        if self.is_tls {
+            command.args(["--enrol", &token, "--identity", &agent.path("identity")]);
+        } else {
+            command.args(["--token-file", &token]);
+        }
+        succeed(&mut command);
     }
 
     /// The JSON that a hub command prints.
@@ -79,8 +115,14 @@ impl Nation {
 
     /// A hub command that must succeed.
     pub(crate) fn hub_ok(&self, arguments: &[&str]) -> Output {
+        succeed(&mut self.hub_command(arguments))
+    }
+
+    /// A hub command on this nation's store and certificates.
+    pub(crate) fn hub_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_central-hub"));
-        succeed(command.args(arguments).args(["--store", &self.store()]))
+        command.args(arguments).args(["--store", &self.store()]).arg("--pki").arg(self.path("pki"));
+        command
     }
 
     /// Waits until everything that these agents hold is applied.
@@ -116,6 +158,7 @@ impl Agent {
         let log = std::fs::File::options().create(true).append(true).open(self.path("agent.log")).expect("a log");
         let mut command = agent_command();
         let command = command.args(["run", "--config", &self.path("agent.toml")]).stderr(log).stdout(Stdio::null());
+        command.env("HOTICH_LOG", self.log);
         self.child = Some(command.env("HOTICH_RECONNECT_MS_MAX", "500").spawn().expect("the agent starts"));
     }
 
@@ -141,10 +184,17 @@ impl Agent {
         serde_json::from_slice(&output.stdout).expect("the command prints JSON")
     }
 
-    /// An agent command with this store's configuration.
+    /// An agent command with this store's configuration, that answers in JSON.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.plain_command(arguments);
+        command.args(["--output", "json"]);
+        command
+    }
+
+    /// An agent command with this store's configuration.
+    pub(crate) fn plain_command(&self, arguments: &[&str]) -> Command {
         let mut command = agent_command();
-        command.args(arguments).args(["--config", &self.path("agent.toml"), "--output", "json"]);
+        command.args(arguments).args(["--config", &self.path("agent.toml")]);
         command
     }
 

@@ -16,7 +16,7 @@ use hub_store::NationalStore;
 use registry_schema::ids::{Epoch, Origin};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use sync_agent::config::{Config, Layer};
+use sync_agent::config::{Access, Config, Layer};
 use sync_agent::daemon::{self, Surroundings};
 use sync_agent::status;
 use sync_agent::store::state::Incarnation;
@@ -74,8 +74,9 @@ impl<S: NationalStore + Clone + 'static> Pair<S> {
     pub(crate) async fn enrol(&self) {
         let token = Token::new(rand::random());
         provinces::enrol(&self.store, self.origin(), None, &token, 0).await.unwrap();
-        std::fs::write(&self.config.token_file, token.expose()).unwrap();
-        std::fs::set_permissions(&self.config.token_file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let Access::Token(file) = &self.config.access else { panic!("this agent is let in by its token") };
+        std::fs::write(file, token.expose()).unwrap();
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     pub(crate) async fn start_agent(&mut self) {

@@ -96,6 +96,7 @@ impl FrameSealer {
             signature: Vec::new(),
             root: Vec::new(),
             payload,
+            certificate: Vec::new(),
         };
         frame.crc32 = checksum(&frame);
         Ok(frame)

@@ -77,7 +77,12 @@ impl LaneState {
     }
 
     pub(super) fn durable(&self) -> v1::Received {
-        v1::Received { lane: lane_number(self.committed.lane), seq: self.committed.seq.0, ..v1::Received::default() }
+        v1::Received {
+            lane: lane_number(self.committed.lane),
+            seq: self.committed.seq.0,
+            chain: self.committed.chain.0.to_vec(),
+            ..v1::Received::default()
+        }
     }
 
     /// Asks for the next change, once: every frame behind a lost one shows the same gap.

@@ -9,6 +9,7 @@ mod error;
 mod report;
 mod row;
 mod csv_source;
+mod unpacked;
 mod workbook;
 mod mapping;
 mod plan;

@@ -176,7 +176,7 @@ pub(super) fn unguarded(cell: &str) -> &str {
 
 /// Whether a spreadsheet may take the cell for a formula, or has apostrophes before one.
 fn is_formula(cell: &str) -> bool {
-    cell.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+    cell.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'])
 }
 
 #[cfg(test)]
@@ -218,7 +218,7 @@ mod tests {
         fn a_guard_is_taken_away_again(cell in "['=+@a-]{0,5}|\\PC{0,6}") {
             let mut scratch = String::new();
             let shown = guarded(&cell, &mut scratch);
-            prop_assert!(!shown.starts_with(['=', '+', '-', '@', '\t', '\r']));
+            prop_assert!(!shown.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']));
             prop_assert_eq!(unguarded(shown), cell.as_str());
         }
     }

@@ -1,32 +1,24 @@
 //! Rows of a worksheet, read cell by cell so that memory does not grow with the workbook's rows.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Seek as _};
 use std::path::{Path, PathBuf};
 
 use calamine::{Cell, DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxCellReader};
 
 use super::error::ImportError;
 use super::row::{COLUMNS_MAX, Flaw, Row, RowSource};
+use super::unpacked;
 
 /// The largest workbook, in bytes: several times a full sheet of the widest layout.
 pub(super) const WORKBOOK_BYTES_MAX: u64 = 512 * 1024 * 1024;
-/// The most bytes of the parts that are held in memory (shared texts, styles), unpacked.
-const PARTS_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// An open workbook.
 pub(super) type Workbook = Xlsx<BufReader<File>>;
 
-/// Opens a workbook whose parts unpack to a bounded size.
+/// Opens a workbook whose parts unpack to a bounded size, as was measured and not as they declare.
 pub(super) fn open(path: &Path, mut file: File) -> Result<Workbook, ImportError> {
-    let unpacked = unpacked_bytes(&mut file).map_err(|what| damaged(path, what))?;
-    if unpacked > PARTS_BYTES_MAX {
-        return Err(ImportError::TooLarge {
-            path: path.to_owned(),
-            max: PARTS_BYTES_MAX,
-            unit: "bytes of unpacked text",
-        });
-    }
+    unpacked::check(path, &file)?;
     file.rewind().map_err(|source| ImportError::Unreadable { path: path.to_owned(), source })?;
     Xlsx::new(BufReader::new(file)).map_err(|error| damaged(path, error))
 }
@@ -150,41 +142,6 @@ fn date_text(date: ExcelDateTime) -> String {
 
 fn damaged(path: &Path, what: impl std::fmt::Display) -> ImportError {
     ImportError::Damaged { path: path.to_owned(), what: what.to_string() }
-}
-
-/// The end record of a zip file without its comment, in bytes (APPNOTE.TXT 4.3.16).
-const END_BYTES: usize = 22;
-/// An entry of the central directory without its name, in bytes (APPNOTE.TXT 4.3.12).
-const ENTRY_BYTES: usize = 46;
-/// The longest comment behind the end record, in bytes.
-const COMMENT_BYTES_MAX: u64 = 65_535;
-
-/// How many bytes the parts other than sheets unpack to, as the directory of the zip file declares it.
-fn unpacked_bytes(file: &mut File) -> Result<u64, String> {
-    let read_at = |file: &mut File, at: u64, bytes: u64| -> Result<Vec<u8>, String> {
-        let mut read = Vec::new();
-        file.seek(SeekFrom::Start(at)).map_err(|error| error.to_string())?;
-        file.take(bytes).read_to_end(&mut read).map_err(|error| error.to_string())?;
-        Ok(read)
-    };
-    let length = file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
-    let tail_bytes = (END_BYTES as u64 + COMMENT_BYTES_MAX).min(length);
-    let tail = read_at(file, length - tail_bytes, tail_bytes)?;
-    let end = tail.windows(END_BYTES).rev().find(|window| window.starts_with(b"PK\x05\x06"));
-    let end = end.ok_or("the directory at the end of the workbook is missing")?;
-    let number = |bytes: &[u8], at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-    let directory = read_at(file, number(end, 16).into(), number(end, 12).into())?;
-    let mut rest = directory.as_slice();
-    let mut sum = 0;
-    while rest.len() >= ENTRY_BYTES && rest.starts_with(b"PK\x01\x02") {
-        let short = |at: usize| usize::from(u16::from_le_bytes([rest[at], rest[at + 1]]));
-        let name = rest.get(ENTRY_BYTES..ENTRY_BYTES + short(28)).unwrap_or_default();
-        if !name.starts_with(b"xl/worksheets/") {
-            sum += u64::from(number(rest, 24));
-        }
-        rest = rest.get(ENTRY_BYTES + short(28) + short(30) + short(32)..).unwrap_or_default();
-    }
-    Ok(sum)
 }
 
 #[cfg(test)]

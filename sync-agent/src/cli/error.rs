@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::backlog::ImportError;
 use crate::config::ConfigError;
+use crate::credentials::CredentialsError;
 use crate::exit::Exit;
 use crate::identity::IdentityError;
 use crate::store::StoreError;
@@ -21,6 +22,8 @@ pub(super) enum CliError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
     #[error(transparent)]
@@ -55,8 +58,13 @@ impl CliError {
             {
                 Exit::Permission
             }
-            Self::Identity(IdentityError::Open { .. }) => Exit::Permission,
-            Self::Config(_) | Self::Identity(_) | Self::Telemetry(_) | Self::ConfigExists(_) => Exit::Config,
+            Self::Identity(IdentityError::Open { .. }) | Self::Credentials(CredentialsError::Open { .. }) => {
+                Exit::Permission
+            }
+            Self::Credentials(CredentialsError::Refused(_)) => Exit::Unavailable,
+            Self::Credentials(_) | Self::Config(_) | Self::Identity(_) | Self::Telemetry(_) | Self::ConfigExists(_) => {
+                Exit::Config
+            }
             Self::Store(error) => error.exit(),
             Self::Import(error) => import_exit(error),
             Self::NotIntact => Exit::Failure,

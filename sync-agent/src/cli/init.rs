@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use registry_schema::ids::Epoch;
 
-use super::CONFIG_FILE;
 use super::error::CliError;
-use crate::config::{Config, Layer};
+use super::{CONFIG_FILE, enrol};
+use crate::config::{Access, Config, Layer};
+use crate::credentials::Folder;
 use crate::identity::Token;
 use crate::store::{self, StoreError, StoreLock, state::Incarnation};
 
@@ -36,6 +37,9 @@ pub(super) struct InitArgs {
     /// Give an initialised store a new epoch, because it was restored or copied; nothing else is changed
     #[arg(long)]
     new_epoch: bool,
+    /// The token file of the centre: gets this agent's certificate with it; see `sync-agent enrol`
+    #[arg(long, value_name = "TOKENFILE")]
+    enrol: Option<PathBuf>,
 }
 
 pub(super) fn run(args: InitArgs) -> Result<(), CliError> {
@@ -44,12 +48,15 @@ pub(super) fn run(args: InitArgs) -> Result<(), CliError> {
     }
     let mut config = args.settings.finish()?;
     config.store = absolute(&config.store)?;
-    config.token_file = absolute(&config.token_file)?;
+    let (Access::Identity(path) | Access::Token(path)) = &mut config.access;
+    *path = absolute(path)?;
     let config_path = args.config.unwrap_or_else(|| config.store.with_file_name(CONFIG_FILE));
     // The configuration comes first: it can be taken back, an initialised store cannot.
     let file = create_private(&config_path)?;
     let incarnation = Incarnation { origin: config.province, epoch: Epoch(rand::random()) };
-    let made = write(&file, &config_path, &config).and_then(|()| Ok(store::init(&config.store, incarnation)?));
+    let made = write(&file, &config_path, &config)
+        .and_then(|()| args.enrol.map_or(Ok(()), |token_file| enrol::enrol(&config, &token_file)))
+        .and_then(|()| Ok(store::init(&config.store, incarnation)?));
     if let Err(error) = made {
         // The first error is the one to report.
         let _ = std::fs::remove_file(&config_path);
@@ -59,7 +66,11 @@ pub(super) fn run(args: InitArgs) -> Result<(), CliError> {
     writeln!(out, "store          {} ({})", config.store.display(), incarnation.origin)?;
     writeln!(out, "epoch          {:016x}", incarnation.epoch.0)?;
     writeln!(out, "configuration  {}", config_path.display())?;
-    if let Err(error) = Token::load(&config.token_file) {
+    let usable = match &config.access {
+        Access::Identity(folder) => Folder::new(folder).load().map(drop).map_err(|error| error.to_string()),
+        Access::Token(file) => Token::load(file).map(drop).map_err(|error| error.to_string()),
+    };
+    if let Err(error) = usable {
         writeln!(std::io::stderr(), "note: {error}")?;
     }
     writeln!(out, "next           sync-agent run --config {}", config_path.display())?;
@@ -123,6 +134,7 @@ mod tests {
             },
             config: config.map(|name| folder.join(name)),
             new_epoch: false,
+            enrol: None,
         }
     }
 

@@ -1,5 +1,6 @@
-//! The command line: `sync-agent init`, `run`, `status`, `import`, `notices`, `verify`, `quarantine` and `config`.
+//! The command line: `sync-agent init`, `enrol`, `run`, `status`, `import`, `notices`, `verify`, `quarantine` and `config`.
 
+mod enrol;
 mod error;
 mod import;
 mod init;
@@ -34,7 +35,8 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  sync-agent init --store hanoi.db --province 01@2008 --hub http://127.0.0.1:7400 --token-file hanoi.token
+  sync-agent init --store hanoi.db --province 01@2008 --hub https://hub.example.vn:7400 --identity identity \
+    --enrol hanoi.toml
   sync-agent run --config agent.toml
   sync-agent import births-2009.xlsx --dry-run
   sync-agent status --output json
@@ -48,6 +50,8 @@ enum Command {
     /// Make a store, or take over a file with the reference schema, and write the configuration
     #[command(after_help = init::EXAMPLES)]
     Init(init::InitArgs),
+    /// Get a certificate for a store that is initialised: after the one before was revoked, or has expired
+    Enrol(enrol::EnrolArgs),
     /// Seal what clerks write and send it to the centre, until SIGTERM or SIGINT
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArgs),
@@ -112,6 +116,7 @@ pub fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Init(args) => init::run(args),
+        Command::Enrol(args) => enrol::run(args),
         Command::Run(args) => run::run(args),
         Command::Status(args) => status::run(&args),
         Command::Import(args) => import::run(args),

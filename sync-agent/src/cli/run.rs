@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::CliError;
 use super::{ConfigFile, wall_ms};
-use crate::config::{Config, Layer};
+use crate::config::{Access, Config, Layer};
+use crate::credentials::Folder;
 use crate::daemon::{self, Surroundings};
 use crate::identity::Token;
 use crate::store::{Store, StoreError, StoreHandle, StoreLock};
@@ -51,8 +52,11 @@ pub(super) fn show_config(args: RunArgs) -> Result<(), CliError> {
 pub(super) fn run(args: RunArgs) -> Result<(), CliError> {
     let config = args.config()?;
     telemetry::init(&config.log)?;
-    // A wrong token file is found at once, not at the first stream.
-    Token::load(&config.token_file)?;
+    // Wrong files are found at once, not at the first stream.
+    match &config.access {
+        Access::Identity(folder) => drop(Folder::new(folder).load()?),
+        Access::Token(file) => drop(Token::load(file)?),
+    }
     let lock = StoreLock::take(&config.store)?;
     let store = Store::open(&config.store)?;
     let failed = |source| CliError::System { what: "starting the runtime", source };

@@ -1,7 +1,7 @@
 //! The facts that the agent keeps in `store_state`, each under its own key and with its own type.
 
 use registry_schema::clock::Hlc;
-use registry_schema::ids::{Epoch, Origin};
+use registry_schema::ids::{Epoch, Lane, Origin};
 use rusqlite::types::{FromSql, ToSql};
 use rusqlite::{Connection, OptionalExtension as _};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,8 @@ const SEALED_THROUGH: &str = "sealed_through";
 const NOTICE_SEQ: &str = "notice_seq";
 const CONNECTION: &str = "connection";
 const RESTORING: &str = "restoring";
+/// In front of the name of a lane.
+const RECEIPT: &str = "receipt_";
 
 /// Whose store this is, and which incarnation of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +120,15 @@ pub fn connection_report(connection: &Connection) -> Result<ConnectionReport, St
 pub fn set_connection_report(connection: &Connection, report: &ConnectionReport) -> Result<(), StoreError> {
     let text = serde_json::to_string(report).expect("a report has string keys only");
     set(connection, CONNECTION, text)
+}
+
+/// The last receipt of a lane, as its writer wrote it.
+pub(crate) fn receipt(connection: &Connection, lane: Lane) -> Result<Option<String>, StoreError> {
+    get(connection, &format!("{RECEIPT}{lane}"))
+}
+
+pub(crate) fn set_receipt(connection: &Connection, lane: Lane, text: &str) -> Result<(), StoreError> {
+    set(connection, &format!("{RECEIPT}{lane}"), text)
 }
 
 fn get<T: FromSql>(connection: &Connection, key: &str) -> Result<Option<T>, StoreError> {

@@ -8,6 +8,7 @@ use registry_schema::ids::{Lane, Seq};
 use rusqlite::TransactionBehavior;
 use tokio::time::Instant;
 
+use super::KeptReceipt;
 use crate::store::state::{self, ConnectionReport};
 use crate::store::{Store, StoreError};
 use crate::{change_log, notices};
@@ -24,6 +25,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) struct Inbox {
     marks: BTreeMap<Lane, (Seq, Seq)>,
     notices: Vec<v1::Notice>,
+    receipts: BTreeMap<Lane, KeptReceipt>,
     report: Option<ConnectionReport>,
     due: Option<Instant>,
     written: Instant,
@@ -31,7 +33,8 @@ pub(super) struct Inbox {
 
 impl Inbox {
     pub(super) fn new() -> Self {
-        Self { marks: BTreeMap::new(), notices: Vec::new(), report: None, due: None, written: Instant::now() }
+        let (marks, receipts) = (BTreeMap::new(), BTreeMap::new());
+        Self { marks, notices: Vec::new(), receipts, report: None, due: None, written: Instant::now() }
     }
 
     /// When the collected words are to be written.
@@ -47,6 +50,11 @@ impl Inbox {
         let mark = self.marks.entry(lane).or_default();
         mark.0 = mark.0.max(seq);
         self.due.get_or_insert(self.written + WATERMARKS_INTERVAL);
+    }
+
+    /// A receipt is written with the watermark that it is about.
+    pub(super) fn receipted(&mut self, receipt: KeptReceipt) {
+        self.receipts.insert(receipt.lane, receipt);
     }
 
     pub(super) fn applied(&mut self, lane: Lane, seq: Seq) {
@@ -81,12 +89,25 @@ impl Inbox {
 
     /// Writes everything in one transaction; answers the place that the notices lead to, when there were some.
     pub(super) fn write(&self, store: &mut Store, now_ms: u64) -> Result<Option<u64>, StoreError> {
+        let mut receipts = Vec::new();
+        for receipt in self.receipts.values() {
+            if store.chain_at(receipt.lane, receipt.seq)?.map(|chain| chain.to_string()).as_ref()
+                == Some(&receipt.chain)
+            {
+                receipts.push(receipt);
+            } else {
+                tracing::error!(lane = %receipt.lane, seq = receipt.seq, "the centre signed another history than this store's");
+            }
+        }
         let transaction = store.connection().transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (lane, (received, applied)) in &self.marks {
             change_log::advance(&transaction, *lane, *received, *applied)?;
         }
         if let Some(report) = &self.report {
             state::set_connection_report(&transaction, report)?;
+        }
+        for receipt in receipts {
+            receipt.write(&transaction)?;
         }
         let some = !self.notices.is_empty();
         let position = some.then(|| notices::keep(&transaction, &self.notices, now_ms)).transpose()?;

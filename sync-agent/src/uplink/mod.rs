@@ -2,10 +2,10 @@
 
 mod inbox;
 mod link;
+mod receipts;
 mod session;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use registry_proto::v1::GoodbyeReason;
@@ -14,8 +14,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use link::{Connect, over_tcp};
+pub(crate) use link::{Reach, reach};
+pub use receipts::KeptReceipt;
 
-use crate::config::Config;
+use crate::config::{Access, Config};
 use crate::error_chain::words;
 use crate::pace::Pace;
 use crate::store::state::{self, ConnectionReport, ConnectionState, Incarnation};
@@ -37,8 +39,8 @@ pub struct Uplink {
     pub incarnation: Incarnation,
     /// Where the centre listens.
     pub hub: String,
-    /// The file with the token, read anew for every stream.
-    pub token_file: PathBuf,
+    /// By what the centre knows the agent; read anew for every stream.
+    pub access: Access,
     /// Makes the connections.
     pub connect: Connect,
     /// The wall clock in Unix milliseconds; it stamps, it never decides.
@@ -89,7 +91,7 @@ impl Uplink {
             store,
             incarnation,
             hub: config.hub.clone(),
-            token_file: config.token_file.clone(),
+            access: config.access.clone(),
             connect: surroundings.connect.clone(),
             wall_ms: surroundings.wall_ms,
             pace: Pace::new(&config.pace, surroundings.seed),

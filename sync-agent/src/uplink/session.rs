@@ -16,8 +16,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming};
 
 use super::inbox::Inbox;
-use super::{Ending, Heads, Uplink, link};
+use super::{Ending, Heads, KeptReceipt, Uplink, link};
 use crate::change_log;
+use crate::config::Access;
+use crate::credentials::{Credentials, Folder};
 use crate::error_chain::words;
 use crate::identity::Token;
 use crate::resync::{Desk, Resync};
@@ -39,6 +41,7 @@ pub(super) struct Session<'a> {
     sender: Sender,
     frames: FrameSealer,
     inbox: Inbox,
+    credentials: Option<Credentials>,
     ack: Option<v1::NoticeAck>,
     is_ready: bool,
     started: Instant,
@@ -82,6 +85,12 @@ impl<'a> Session<'a> {
         let agent = Agent { origin: incarnation.origin, epoch: incarnation.epoch, version, notice_position };
         let frames = FrameSealer::new(incarnation.origin, incarnation.epoch).map_err(|error| lost(&error))?;
         let sender = Sender::new(agent, &heads);
+        let credentials = match &uplink.access {
+            Access::Identity(folder) => {
+                Some(Folder::new(folder).load().map_err(|error| Ending::Refused(error.to_string()))?)
+            }
+            Access::Token(_) => None,
+        };
         let (inbox, started) = (Inbox::new(), Instant::now());
         let (resync, said) = (Resync::default(), VecDeque::new());
         Ok(Self {
@@ -89,6 +98,7 @@ impl<'a> Session<'a> {
             sender,
             frames,
             inbox,
+            credentials,
             ack: None,
             is_ready: false,
             started,
@@ -104,10 +114,13 @@ impl<'a> Session<'a> {
         outgoing: &mpsc::Sender<StreamRequest>,
         requests: mpsc::Receiver<StreamRequest>,
     ) -> Result<Streaming<StreamResponse>, Ending> {
-        let token = Token::load(&self.uplink.token_file).map_err(|error| Ending::Refused(error.to_string()))?;
-        let channel = link::connect(&self.uplink.connect, &self.uplink.hub).await?;
         let mut request = Request::new(ReceiverStream::new(requests));
-        token.present(self.uplink.incarnation.origin, request.metadata_mut());
+        if let Access::Token(file) = &self.uplink.access {
+            let token = Token::load(file).map_err(|error| Ending::Refused(error.to_string()))?;
+            token.present(self.uplink.incarnation.origin, request.metadata_mut());
+        }
+        let tls = self.credentials.as_ref().map(|credentials| credentials.tls.clone());
+        let channel = link::connect(&self.uplink.connect, &self.uplink.hub, tls).await?;
         outgoing.send(self.sender.hello().into()).await.map_err(|error| lost(&error))?;
         let mut client = SyncServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
         match timeout(WELCOME_WAIT_MAX, client.stream(request)).await {
@@ -187,13 +200,16 @@ impl<'a> Session<'a> {
             return Ok(None);
         }
         let sealed = self.frames.seal(lane, &previous, changes);
-        let mut sealed = sealed.map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let mut frame = sealed.map_err(|error| StoreError::Damaged(error.to_string()))?;
         let changes = changes.to_vec();
         if let Some(root) = self.uplink.store.call(move |store| store.walk_with(lane, &changes)).await? {
-            sealed.root = root.0.to_vec();
-            sealed.crc32 = frame::checksum(&sealed);
+            frame.root = root.0.to_vec();
+            frame.crc32 = registry_proto::frame::checksum(&frame);
         }
-        Ok(Some(sealed))
+        if let Some(credentials) = &self.credentials {
+            credentials.signing.sign_frame(self.uplink.incarnation.origin, &mut frame);
+        }
+        Ok(Some(frame))
     }
 
     /// Takes one message of the centre in.
@@ -201,6 +217,9 @@ impl<'a> Session<'a> {
         let Some(response) = response.map_err(|status| link::failed(&status))? else {
             return Err(Ending::Lost("the centre closed the stream".to_owned()));
         };
+        if let Some(v1::stream_response::Message::Received(received)) = &response.message {
+            self.keep_receipt(received);
+        }
         for event in self.sender.receive(response, self.now_ms()).map_err(|error| ended(&error))? {
             match event {
                 Event::CursorAt { lane, seq, chain } => self.compare(lane, seq, chain).await?,
@@ -230,6 +249,16 @@ impl<'a> Session<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// Keeps what the centre signed: the proof that it took the changes.
+    fn keep_receipt(&mut self, received: &v1::Received) {
+        let Some(hub) = self.credentials.as_ref().and_then(|credentials| credentials.hub) else { return };
+        let incarnation = self.uplink.incarnation;
+        match hub.verify_received(incarnation.origin, incarnation.epoch, received) {
+            Ok(receipt) => self.inbox.receipted(KeptReceipt::new(receipt, &received.signature)),
+            Err(error) => tracing::warn!(%error, "an acknowledgement of the centre is no receipt"),
+        }
     }
 
     /// Compares the centre's history of a lane with the store's own.

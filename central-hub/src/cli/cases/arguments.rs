@@ -33,6 +33,9 @@ Example:
     Show {
         /// The case
         id: FindingId,
+        /// Why it is looked at; written down
+        #[arg(long, default_value = "", value_name = "REASON")]
+        why: String,
     },
     /// Answer a case, or every case that a filter selects; `wait` takes an answer back
     #[command(after_help = "Examples:
@@ -166,9 +169,9 @@ pub(in crate::cli) struct CareArguments {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct WordsArguments {
-    /// Who decides
+    /// Who decides [default: who gives the command]
     #[arg(long, env = "HOTICH_OPERATOR")]
-    pub(super) operator: String,
+    pub(super) operator: Option<String>,
     /// Why
     #[arg(long)]
     pub(super) reason: String,

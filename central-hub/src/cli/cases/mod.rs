@@ -11,12 +11,14 @@ use hub_rules::finding::FindingId;
 use hub_rules::policy::Policy;
 use hub_rules::verdict::{Answer, Verdict};
 use hub_store::AnyStore;
+use hub_store::ledger::Verb;
 use hub_store::model::FindingFilter;
 
 use super::arguments::Output;
 use super::{commands, judged, output};
 use crate::clock::now_ms;
 use crate::exit::Exit;
+use crate::office::{Office, OfficeError};
 use crate::operator::cases::{
     self, AnswerError, BatchId, BulkReport, CASES_UNASKED_MAX, FindingsReport, Mode, Resolution, Selection,
 };
@@ -34,6 +36,7 @@ pub(super) async fn run(
     store: &AnyStore,
     config: Option<&Path>,
     command: CasesCommand,
+    office: &Office,
     format: Output,
 ) -> anyhow::Result<Exit> {
     let policy = Arc::new(judged::policy(config)?);
@@ -42,25 +45,50 @@ pub(super) async fn run(
             let Some(filter) = arguments.page(&policy) else { return Ok(usage(NO_RULE)) };
             commands::print(format, &list(store, &policy, filter, arguments.all).await?, print::list)
         }
-        CasesCommand::Show { id } => show(store, &policy, id, format).await,
-        CasesCommand::Resolve(arguments) => match arguments.id {
+        CasesCommand::Show { id, why } => {
+            office.look(store, &format!("case {id}"), &why).await?;
+            show(store, &policy, id, format).await
+        }
+        CasesCommand::Resolve(mut arguments) => match arguments.id {
             Some(case) => {
                 let answer = arguments.word.or(arguments.answer).unwrap_or(Answer::Wait);
-                let WordsArguments { operator, reason } = arguments.words;
+                let (operator, reason) = decides(office, arguments.words)?;
+                office.act(store, Verb::Resolve, &format!("case {case} {}", answer.name()), &reason).await?;
                 let resolution = Resolution { case, answer, record: arguments.record, operator, reason };
                 given(&cases::resolve(store, resolution, now_ms()).await?, format)
             }
-            None => resolve_all(store, policy, arguments, format).await,
+            None => {
+                let (operator, reason) = decides(office, arguments.words)?;
+                if !arguments.care.dry_run {
+                    let answer = arguments.answer.unwrap_or(Answer::Wait);
+                    office.act(store, Verb::Resolve, &format!("cases of a filter {}", answer.name()), &reason).await?;
+                }
+                arguments.words = WordsArguments { operator: Some(operator), reason };
+                resolve_all(store, policy, arguments, format).await
+            }
         },
         CasesCommand::Undo(UndoArguments { id, batch, care, words }) => match (id, batch) {
-            (Some(id), _) => given(&cases::undo(store, id, words.operator, words.reason, now_ms()).await?, format),
+            (Some(id), _) => {
+                let (operator, reason) = decides(office, words)?;
+                office.act(store, Verb::Undo, &format!("case {id}"), &reason).await?;
+                given(&cases::undo(store, id, operator, reason, now_ms()).await?, format)
+            }
             (None, Some(batch)) => {
+                let words = decides(office, words)?;
+                if !care.dry_run {
+                    office.act(store, Verb::Undo, &format!("batch {batch}"), &words.1).await?;
+                }
                 let mode = mode(store, policy, care).await?;
                 undo_all(store, batch, (care, mode), words, format).await
             }
             (None, None) => Ok(usage("name a case, or a batch with --batch")),
         },
     }
+}
+
+/// Who decides, and why.
+fn decides(office: &Office, words: WordsArguments) -> Result<(String, String), OfficeError> {
+    Ok((office.signs(words.operator)?, words.reason))
 }
 
 /// How a refused answer ends the program.
@@ -140,6 +168,7 @@ async fn resolve_all(
         }
     }
     let WordsArguments { operator, reason } = arguments.words;
+    let operator = operator.unwrap_or_default();
     let selection = Selection { filter, cases_max, answer, choice: arguments.choose, operator, reason };
     let how = (BatchId(rand::random()), mode(store, policy, care).await?);
     let report = cases::resolve_all(store, selection, how, now_ms(), progress()).await?;
@@ -151,10 +180,9 @@ async fn undo_all(
     store: &AnyStore,
     batch: BatchId,
     (care, mode): (CareArguments, Mode),
-    words: WordsArguments,
+    words: (String, String),
     format: Output,
 ) -> anyhow::Result<Exit> {
-    let words = (words.operator, words.reason);
     if !care.dry_run && !care.yes {
         let tried = cases::count_batch(store, batch, CASES_UNASKED_MAX + 1).await?;
         if tried > CASES_UNASKED_MAX {

@@ -17,6 +17,7 @@ mod commit;
 mod registry;
 mod cases;
 mod holdings;
+mod ledger;
 
 use std::sync::Arc;
 

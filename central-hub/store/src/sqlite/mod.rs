@@ -11,6 +11,7 @@ mod commit;
 mod registry;
 mod cases;
 mod holdings;
+mod ledger;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,0 +1,135 @@
+//! The door: who may connect, how many at once, and for how long.
+//!
+//! Nobody waits here for free: a handshake, the first bytes and the first request each have their time, and every count
+//! has its bound. A connection ends when its certificate is revoked or expires, and at the latest after some hours, so
+//! that whoever comes back is looked at anew.
+
+mod visit;
+mod visitors;
+mod tls;
+mod watch;
+mod pace;
+
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::{Duration, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::now_ms;
+use crate::pki::{Certificate, Folder, PkiError};
+pub use pace::Paced;
+pub use visit::{Ending, Peer, Visit, Who};
+use visitors::Visitors;
+use watch::Keys;
+
+/// How long a handshake may take: a few round trips over the worst line.
+const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long the first bytes of HTTP/2 may take after the handshake.
+const PREFACE_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Connections that may wait for the server; the accepting waits when it is full.
+const VISITS_WAITING_MAX: usize = 64;
+/// How long to wait when no connection can be accepted, for want of file descriptors most often.
+const TROUBLE_WAIT: Duration = Duration::from_millis(100);
+
+/// What stands at the door.
+pub enum Entrance {
+    /// Nothing: for programs of this machine, and only where somebody asked for it.
+    Loopback,
+    /// TLS with the keys and certificates of a folder, read anew whenever they change.
+    Tls(Folder),
+}
+
+/// Accepts connections until told to stop.
+///
+/// # Errors
+/// The certificates cannot be used.
+pub fn open(
+    listener: TcpListener,
+    entrance: Entrance,
+    stop: CancellationToken,
+) -> Result<ReceiverStream<std::io::Result<Visit>>, PkiError> {
+    let visitors = Arc::new(Visitors::default());
+    let keys = match entrance {
+        Entrance::Loopback => None,
+        Entrance::Tls(folder) => Some(Arc::new(Keys::load(folder, now_ms())?)),
+    };
+    if let Some(keys) = &keys {
+        tokio::spawn(Arc::clone(keys).watch(Arc::clone(&visitors), stop.clone()));
+    }
+    let (sender, visits) = mpsc::channel(VISITS_WAITING_MAX);
+    let door = Door { keys, visitors, sender };
+    tokio::spawn(door.accept(listener, stop));
+    Ok(ReceiverStream::new(visits))
+}
+
+struct Door {
+    keys: Option<Arc<Keys>>,
+    visitors: Arc<Visitors>,
+    sender: mpsc::Sender<std::io::Result<Visit>>,
+}
+
+impl Door {
+    async fn accept(self, listener: TcpListener, stop: CancellationToken) {
+        let door = Arc::new(self);
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => return,
+                () = door.sender.closed() => return,
+                accepted = listener.accept() => accepted,
+            };
+            let Ok((stream, address)) = accepted else {
+                tokio::time::sleep(TROUBLE_WAIT).await;
+                continue;
+            };
+            let Some(seat) = door.visitors.seat(address) else {
+                tracing::debug!(%address, "a caller was turned away: too many connections, or too fast");
+                continue;
+            };
+            let door = Arc::clone(&door);
+            tokio::spawn(async move {
+                // Handshakes do not wait for one another: whoever is silent in one holds a seat and nothing else.
+                match door.admit(stream, seat).await {
+                    Ok(visit) => drop(door.sender.send(Ok(visit)).await),
+                    Err(reason) => tracing::warn!(%address, reason, "a caller was refused at the door"),
+                }
+            });
+        }
+    }
+
+    /// Who has come; the reason when they may not come in.
+    async fn admit(&self, stream: TcpStream, seat: visitors::Seat) -> Result<Visit, String> {
+        let _ = stream.set_nodelay(true);
+        let (wire, who) = match &self.keys {
+            None => (visit::Wire::Plain(stream), Who::Local),
+            Some(keys) => {
+                let handshake = timeout(HANDSHAKE_WAIT_MAX, keys.acceptor().accept(stream)).await;
+                let stream =
+                    handshake.map_err(|_| "the handshake took too long")?.map_err(|error| error.to_string())?;
+                let who = who(stream.get_ref().1.peer_certificates())?;
+                (visit::Wire::Tls(Box::new(stream)), who)
+            }
+        };
+        let mut visit = self.visitors.receive(wire, who, seat, now_ms());
+        // Whoever was revoked during the handshake came in by the old list.
+        if let Some(keys) = &self.keys {
+            self.visitors.end_revoked(&keys.revoked());
+        }
+        let preface = timeout(PREFACE_WAIT_MAX, visit.read_preface()).await;
+        preface.map_err(|_| "the first bytes took too long")?.map_err(|error| error.to_string())?;
+        Ok(visit)
+    }
+}
+
+fn who(certificates: Option<&[rustls::pki_types::CertificateDer<'_>]>) -> Result<Who, String> {
+    match certificates.and_then(<[_]>::first) {
+        None => Ok(Who::Unknown),
+        Some(der) => {
+            let certificate =
+                Certificate::parse(der).map_err(|what| format!("its certificate cannot be used: {what}"))?;
+            Ok(Who::Bearer(Arc::new(certificate)))
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Who is inside: counts with bounds, and the word to go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use tokio::sync::watch;
+use tokio::time::{Duration, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::visit::{Ending, Peer, Visit, Who, Wire};
+use crate::pki::Bearer;
+
+/// Connections at once: each province has one, and room for as many that come back before the hub has noticed their end.
+const CONNECTIONS_MAX: usize = 1_024;
+/// Connections from one address: a data centre may hold every province's agent.
+const CONNECTIONS_PER_ADDRESS_MAX: usize = 128;
+/// Connections of one certificate's bearer: one that works, and some that the hub does not know to be dead.
+const CONNECTIONS_PER_BEARER_MAX: usize = 8;
+/// New connections a second from one address.
+const NEW_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
+/// New connections from one address at once, after a while of silence.
+const NEW_BURST: NonZeroU32 = NonZeroU32::new(100).expect("not zero");
+/// Addresses whose rate is remembered before those that were quiet are forgotten.
+const ADDRESSES_MAX: usize = 4_096;
+/// How old a connection may become.
+const AGE_MAX: Duration = Duration::from_secs(4 * 3_600);
+/// How long somebody without a certificate may stay: an enrolment takes a second.
+const UNKNOWN_AGE_MAX: Duration = Duration::from_secs(30);
+/// How long a connection may be open before its first request.
+const UNUSED_AGE_MAX: Duration = Duration::from_secs(30);
+/// How long a visitor who was told to go may take.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Who is inside.
+pub(super) struct Visitors {
+    inside: Mutex<Inside>,
+    arrivals: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+#[derive(Default)]
+struct Inside {
+    last: u64,
+    seats: usize,
+    by_address: BTreeMap<IpAddr, usize>,
+    named: BTreeMap<u64, Named>,
+}
+
+/// A visitor with a certificate.
+struct Named {
+    bearer: Bearer,
+    serial: String,
+    ending: watch::Sender<Option<Ending>>,
+    cut: CancellationToken,
+}
+
+/// A place inside; free again when it is dropped.
+pub(super) struct Seat {
+    visitors: Arc<Visitors>,
+    number: u64,
+    address: SocketAddr,
+}
+
+impl Default for Visitors {
+    fn default() -> Self {
+        let arrivals = RateLimiter::keyed(Quota::per_second(NEW_PER_SECOND).allow_burst(NEW_BURST));
+        Self { inside: Mutex::default(), arrivals }
+    }
+}
+
+impl Visitors {
+    /// A seat for a new connection; `None` when there are too many, or they come too fast.
+    pub(super) fn seat(self: &Arc<Self>, address: SocketAddr) -> Option<Seat> {
+        if self.arrivals.len() > ADDRESSES_MAX {
+            self.arrivals.retain_recent();
+        }
+        self.arrivals.check_key(&address.ip()).ok()?;
+        let mut inside = self.inside();
+        let from_there = inside.by_address.get(&address.ip()).copied().unwrap_or_default();
+        if inside.seats >= CONNECTIONS_MAX || from_there >= CONNECTIONS_PER_ADDRESS_MAX {
+            return None;
+        }
+        inside.seats += 1;
+        inside.last += 1;
+        inside.by_address.insert(address.ip(), from_there + 1);
+        Some(Seat { visitors: Arc::clone(self), number: inside.last, address })
+    }
+
+    /// Lets somebody in, for as long as they may stay.
+    pub(super) fn receive(&self, wire: Wire, who: Who, seat: Seat, now_ms: i64) -> Visit {
+        let (ending, ends) = watch::channel(None);
+        let cut = CancellationToken::new();
+        let peer = Peer::new(seat.address, who.clone(), ends);
+        let (age_max, at_its_end) = stay(&who, seat.number, now_ms);
+        if let Who::Bearer(certificate) = who {
+            let (bearer, serial) = (certificate.bearer.clone(), certificate.serial.clone());
+            let mut inside = self.inside();
+            inside.make_room(&bearer);
+            inside.named.insert(seat.number, Named { bearer, serial, ending: ending.clone(), cut: cut.clone() });
+        }
+        tokio::spawn(attend(peer.clone(), ending, cut.clone(), age_max, at_its_end));
+        Visit::new(wire, peer, cut, seat)
+    }
+
+    /// Sends away whose certificate is among these.
+    pub(super) fn end_revoked(&self, serials: &BTreeSet<String>) {
+        for named in self.inside().named.values().filter(|named| serials.contains(&named.serial)) {
+            named.end(Ending::Revoked);
+        }
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inside {
+    /// Ends the oldest connection of a bearer who has too many.
+    fn make_room(&self, bearer: &Bearer) {
+        let mut theirs = self.named.values().filter(|named| named.bearer == *bearer);
+        let oldest = theirs.next();
+        if theirs.count() + 1 >= CONNECTIONS_PER_BEARER_MAX {
+            oldest.iter().for_each(|named| named.end(Ending::Aged));
+        }
+    }
+}
+
+impl Named {
+    fn end(&self, ending: Ending) {
+        let is_news = self.ending.send_if_modified(|said| said.is_none() && said.replace(ending).is_none());
+        if is_news {
+            let cut = self.cut.clone();
+            tokio::spawn(async move {
+                sleep(FAREWELL).await;
+                cut.cancel();
+            });
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut inside = self.visitors.inside();
+        inside.seats -= 1;
+        inside.named.remove(&self.number);
+        let ip = self.address.ip();
+        match inside.by_address.get_mut(&ip) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(inside.by_address.remove(&ip)),
+        }
+    }
+}
+
+/// How long somebody may stay, and why not longer. Ages differ a little, so that not everybody comes back at once.
+fn stay(who: &Who, number: u64, now_ms: i64) -> (Duration, Ending) {
+    let aged = AGE_MAX.mul_f64(1.0 - 0.25 * (number % 64) as f64 / 64.0);
+    match who {
+        Who::Local => (aged, Ending::Aged),
+        Who::Unknown => (UNKNOWN_AGE_MAX, Ending::Aged),
+        Who::Bearer(certificate) => {
+            let left = Duration::from_millis(u64::try_from(certificate.not_after_ms - now_ms).unwrap_or_default());
+            if left < aged { (left, Ending::Expired) } else { (aged, Ending::Aged) }
+        }
+    }
+}
+
+/// Sees a visitor out at the end of their time, and at once when they want nothing.
+async fn attend(
+    peer: Peer,
+    ending: watch::Sender<Option<Ending>>,
+    cut: CancellationToken,
+    age_max: Duration,
+    at_its_end: Ending,
+) {
+    let first = UNUSED_AGE_MAX.min(age_max);
+    tokio::select! {
+        () = ending.closed() => return,
+        () = sleep(first) => {}
+    }
+    if !peer.was_used() {
+        return cut.cancel();
+    }
+    drop(peer);
+    tokio::select! {
+        () = ending.closed() => return,
+        () = sleep(age_max.saturating_sub(first)) => {}
+    }
+    ending.send_if_modified(|said| said.is_none() && said.replace(at_its_end).is_none());
+    sleep(FAREWELL).await;
+    cut.cancel();
+}

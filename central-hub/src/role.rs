@@ -1,0 +1,77 @@
+//! What operators may do: one table.
+
+use hub_store::ledger::Verb;
+
+/// What an operator is there for; each may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Nothing any more.
+    Nobody,
+    /// Looks, with a reason.
+    Viewer,
+    /// Answers cases, compares provinces with the nation.
+    Registrar,
+    /// Agrees to large repairs, enrols, revokes, gives roles.
+    Administrator,
+}
+
+impl Role {
+    /// Every role, from the least.
+    pub const ALL: [Self; 4] = [Self::Nobody, Self::Viewer, Self::Registrar, Self::Administrator];
+
+    /// The stored word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nobody => "none",
+            Self::Viewer => "viewer",
+            Self::Registrar => "registrar",
+            Self::Administrator => "administrator",
+        }
+    }
+
+    /// The role of a stored word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == word)
+    }
+
+    /// The least role that may do this.
+    #[must_use]
+    pub const fn for_verb(verb: Verb) -> Self {
+        match verb {
+            Verb::Look => Self::Viewer,
+            Verb::Resolve | Verb::Undo | Verb::Compare => Self::Registrar,
+            Verb::Approve
+            | Verb::Enrol
+            | Verb::Issue
+            | Verb::Revoke
+            | Verb::Trust
+            | Verb::Grant
+            | Verb::Rebuild
+            | Verb::Export => Self::Administrator,
+            // A refusal is noted about anybody.
+            Verb::Refuse => Self::Nobody,
+        }
+    }
+
+    /// Whether this role may do this.
+    #[must_use]
+    pub fn may(self, verb: Verb) -> bool {
+        self >= Self::for_verb(verb)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_may_do_more_than_the_one_before() {
+        let may = |role: Role| Verb::ALL.into_iter().filter(|verb| role.may(*verb)).count();
+        assert!(Role::ALL.windows(2).all(|pair| may(pair[0]) < may(pair[1])));
+        assert_eq!(may(Role::Administrator), Verb::ALL.len());
+        assert!(!Role::Viewer.may(Verb::Resolve) && !Role::Registrar.may(Verb::Revoke));
+        assert!(Role::ALL.into_iter().all(|role| Role::parse(role.name()) == Some(role)));
+    }
+}

@@ -1,0 +1,112 @@
+//! The ledger in PostgreSQL.
+
+use registry_schema::digest::Hash256;
+use registry_schema::ids::Origin;
+use tokio_postgres::Row;
+
+use super::Postgres;
+use super::codec::{get, hash, origin, origin_number, text, unsigned};
+use super::error::{Fault, Outcome};
+use super::pool::Connection;
+use crate::ledger::{Act, ActRow, Grant, Ledger, Signer, Verb};
+use crate::national::Answer;
+
+impl Ledger for Postgres {
+    async fn note(&self, act: Act) -> Answer<ActRow> {
+        let act = &Act {
+            who: text(&act.who).to_string(),
+            object: text(&act.object).to_string(),
+            reason: text(&act.reason).to_string(),
+            ..act
+        };
+        self.pool.run(|connection, _| async move { note(&connection, act).await }).await
+    }
+
+    async fn acts(&self, after: u64, limit: usize) -> Answer<Vec<ActRow>> {
+        const SQL: &str = "SELECT act_seq, at_ms, who, verb, object, reason, previous, hash FROM act
+             WHERE act_seq > $1 ORDER BY act_seq LIMIT $2";
+        let (after, limit) = (after.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = self.pool.run(|connection, _| async move {
+            connection.query(SQL, [&after, &limit]).await?.iter().map(act_row).collect()
+        });
+        rows.await
+    }
+
+    async fn trust(&self, signer: Signer) -> Answer<()> {
+        const SQL: &str = "WITH retired AS (
+                 UPDATE signer SET retired_ms = $4 WHERE origin = $1 AND retired_ms IS NULL AND public_key <> $2)
+             INSERT INTO signer (origin, public_key, certificate, enrolled_ms) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (origin, public_key) DO UPDATE SET retired_ms = NULL";
+        let number = origin_number(signer.origin);
+        let (key, certificate) = (&signer.public_key.0[..], &signer.certificate.0[..]);
+        let enrolled_ms = signer.enrolled_ms;
+        let done = self.pool.run(|connection, _| async move {
+            connection.query(SQL, [&number, &key, &certificate, &enrolled_ms]).await.map(drop)
+        });
+        done.await
+    }
+
+    async fn signers(&self, of: Origin) -> Answer<Vec<Signer>> {
+        const SQL: &str = "SELECT origin, public_key, certificate, enrolled_ms, retired_ms FROM signer
+             WHERE origin = $1 ORDER BY enrolled_ms, public_key";
+        let number = origin_number(of);
+        let rows = self
+            .pool
+            .run(|connection, _| async move { connection.query(SQL, [&number]).await?.iter().map(signer).collect() });
+        rows.await
+    }
+
+    async fn grant(&self, grant: Grant) -> Answer<()> {
+        const SQL: &str = "INSERT INTO grants (name, role, granted_ms) VALUES ($1, $2, $3)
+             ON CONFLICT (name) DO UPDATE SET role = excluded.role, granted_ms = excluded.granted_ms";
+        let (name, role, granted_ms) = (&text(&grant.name), &text(&grant.role), grant.granted_ms);
+        let done = self
+            .pool
+            .run(|connection, _| async move { connection.query(SQL, [name, role, &granted_ms]).await.map(drop) });
+        done.await
+    }
+
+    async fn grants(&self) -> Answer<Vec<Grant>> {
+        const SQL: &str = "SELECT name, role, granted_ms FROM grants ORDER BY name";
+        let rows = self.pool.run(|connection, _| async move {
+            let rows = connection.query(SQL, []).await?;
+            let grant = |row: &Row| Ok(Grant { name: get(row, 0)?, role: get(row, 1)?, granted_ms: get(row, 2)? });
+            rows.iter().map(grant).collect()
+        });
+        rows.await
+    }
+}
+
+/// Writers wait for one another, so that every act has one before it. A note whose answer was lost may stand twice, which
+/// means the same.
+async fn note(connection: &Connection, act: &Act) -> Outcome<ActRow> {
+    const LAST: &str = "SELECT act_seq, hash FROM act ORDER BY act_seq DESC LIMIT 1";
+    const ADD: &str = "INSERT INTO act (act_seq, at_ms, who, verb, object, reason, previous, hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    connection.batch("BEGIN; LOCK TABLE act IN EXCLUSIVE MODE").await?;
+    let rows = connection.query(LAST, []).await?;
+    let last: Option<(u64, Hash256)> =
+        rows.first().map(|row| Ok::<_, Fault>((unsigned(row, 0)?, hash(row, 1)?))).transpose()?;
+    let row = ActRow::after(last, act.clone());
+    let (seq, verb) = (row.seq.cast_signed(), row.act.verb.name());
+    let (previous, own) = (&row.previous.0[..], &row.hash.0[..]);
+    connection.query(ADD, [&seq, &act.at_ms, &act.who, &verb, &act.object, &act.reason, &previous, &own]).await?;
+    connection.batch("COMMIT").await?;
+    Ok(row)
+}
+
+fn act_row(row: &Row) -> Outcome<ActRow> {
+    let verb = Verb::parse(get(row, 3)?).ok_or(Fault::Damaged("a verb of the ledger"))?;
+    let act = Act { at_ms: get(row, 1)?, who: get(row, 2)?, verb, object: get(row, 4)?, reason: get(row, 5)? };
+    Ok(ActRow { seq: unsigned(row, 0)?, act, previous: hash(row, 6)?, hash: hash(row, 7)? })
+}
+
+fn signer(row: &Row) -> Outcome<Signer> {
+    Ok(Signer {
+        origin: origin(row, 0)?,
+        public_key: hash(row, 1)?,
+        certificate: hash(row, 2)?,
+        enrolled_ms: get(row, 3)?,
+        retired_ms: get(row, 4)?,
+    })
+}
