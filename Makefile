@@ -10,7 +10,7 @@ ENTRIES ?= 100000
 RESYNC_ENTRIES ?= 1000000
 CARGO ?= cargo
 
-.PHONY: help build demo test lint sim fuzz bench bench-postgres bench-resync clean
+.PHONY: help build demo test lint sim fuzz bench bench-postgres bench-peers bench-resync clean
 
 help: ## Name the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -50,6 +50,12 @@ bench-postgres: ## The same on a PostgreSQL of its own (ENTRIES)
 	$(CARGO) build --release --locked -p registry-benches
 	.ci/postgres sh -c 'target/release/bench-judge --store "$$HOTICH_POSTGRES" --entries $(ENTRIES) \
 		--out target/bench/judge-postgres.json'
+
+bench-peers: ## Ours beside COPY, pgloader and logical replication, on one server in one run (ENTRIES)
+	@.ci/need postgres pgloader psql
+	$(CARGO) build --release --locked -p registry-benches
+	HOTICH_POSTGRES_WAL=logical HOTICH_POSTGRES_BUFFERS=1GB \
+		.ci/postgres benches/peers.sh $(ENTRIES) target/bench/report.json
 
 bench-resync: ## What it costs to find differences (RESYNC_ENTRIES), beside negentropy
 	$(CARGO) run --release --locked -p registry-benches --bin bench-resync -- --entries $(RESYNC_ENTRIES) \

@@ -28,6 +28,9 @@ struct Arguments {
     /// A fresh store on a server, as postgres://USER@HOST/DATABASE [default: an embedded one]
     #[arg(long, value_name = "URL", conflicts_with = "keep")]
     store: Option<StoreUrl>,
+    /// Keeps the bare table of the bound here, for other loaders
+    #[arg(long, value_name = "FILE")]
+    rows: Option<PathBuf>,
     /// Where the report goes
     #[arg(long, default_value = "target/bench/judge.json")]
     out: PathBuf,
@@ -64,7 +67,8 @@ async fn main() -> anyhow::Result<()> {
     let states = load::states(arguments.entries)?;
     let mut report = Report { entries: states.len(), ..Report::default() };
     let folder = tempfile::tempdir()?;
-    report.bound_insert_rps = load::bound(&folder.path().join("bound.db"), &states)?;
+    report.bound_insert_rps =
+        load::bound(&arguments.rows.clone().unwrap_or_else(|| folder.path().join("bound.db")), &states)?;
     let frames = load::frames(&states)?;
     drop(states);
     let embedded = || StoreUrl::Sqlite(arguments.keep.clone().unwrap_or_else(|| folder.path().join("national.db")));
