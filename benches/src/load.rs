@@ -20,6 +20,8 @@ const ENTRIES_PER_THOUSAND_PEOPLE: u32 = 1_600;
 const BOUND_ROWS: usize = 2_000;
 /// Row numbers of an imported file are the low 20 bits of its keys.
 const ROWS_OF_A_FILE: i64 = 1 << 20;
+/// The bit that marks keys of imported rows; the bare table leaves it out, for pgloader takes integers below 2^62 only.
+const IMPORTED: i64 = 1 << 62;
 /// The epoch of every lane.
 const EPOCH: Epoch = Epoch(1);
 
@@ -61,7 +63,7 @@ pub(crate) fn bound(path: &Path, states: &[StateRow]) -> anyhow::Result<f64> {
         for row in rows {
             insert.execute(params![
                 row.key.origin.number(),
-                row.key.id.number(),
+                row.key.id.number() & !IMPORTED,
                 row.version.0,
                 row.canonical.as_slice()
             ])?;
