@@ -170,10 +170,12 @@ fn pure_crates_are_told_the_time() {
 
 #[test]
 fn nothing_is_printed_on_the_way_and_nothing_is_left_to_do() {
-    let stray = ["println!", "eprintln!", "print!(", "dbg!", "todo!", "unimplemented!", "FIXME"];
-    for path in every_source().iter().filter(|path| !path.ends_with("schema/tests/tidy.rs")) {
-        for (at, line) in read(path).lines().enumerate() {
-            let found = stray.iter().find(|word| line.contains(**word));
+    // In parts, so that this file is looked at like any other.
+    let macros = ["println", "eprintln", "print", "dbg", "todo", "unimplemented"].map(|name| format!("{name}!"));
+    let marks = [concat!("FIX", "ME"), concat!("TO", "DO"), concat!("XX", "X")].map(str::to_owned);
+    for path in every_source() {
+        for (at, line) in read(&path).lines().enumerate() {
+            let found = macros.iter().chain(&marks).find(|word| line.contains(word.as_str()));
             assert!(found.is_none(), "{}:{}: {found:?}", path.display(), at + 1);
         }
     }
