@@ -79,8 +79,8 @@ impl<S: NationalStore + 'static> EnrolmentService for Enrolment<S> {
             return Err(Status::failed_precondition("the certificate is renewed in the second half of its life"));
         }
         let request = request.into_inner().request;
-        let bearer = certificate.bearer.clone();
-        let issued = blocking(move || Authority::open(&folder)?.issue(&bearer, &request, now_ms)).await?;
+        let shown = Arc::clone(&certificate);
+        let issued = blocking(move || Authority::open(&folder)?.renew(&shown, &request, now_ms)).await?;
         tracing::info!(bearer = %certificate.bearer, "a certificate was renewed");
         Ok(Response::new(self.credentials(issued)))
     }

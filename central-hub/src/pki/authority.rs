@@ -130,6 +130,31 @@ impl Authority {
     /// The request is damaged or was not made with its key, or the folder cannot be written.
     pub fn issue(&self, bearer: &Bearer, request: &[u8], now_ms: i64) -> Result<Vec<u8>, PkiError> {
         let request = read_request(request)?;
+        let _lock = self.folder.lock()?;
+        self.sign(bearer, &request, now_ms)
+    }
+
+    /// Issues the certificate after one that its bearer shows.
+    ///
+    /// # Errors
+    /// The one that is shown was revoked, also in this very moment: whoever holds a stolen key has no time to win. The
+    /// request is damaged or was not made with its key, or the folder cannot be written.
+    pub fn renew(&self, shown: &Certificate, request: &[u8], now_ms: i64) -> Result<Vec<u8>, PkiError> {
+        let request = read_request(request)?;
+        let _lock = self.folder.lock()?;
+        if issued::revocations(&self.folder)?.iter().any(|revoked| revoked.serial == shown.serial) {
+            return Err(PkiError::Refused("the certificate that is to be renewed was revoked".to_owned()));
+        }
+        self.sign(&shown.bearer, &request, now_ms)
+    }
+
+    /// Signs a certificate and notes it; the folder is locked.
+    fn sign(
+        &self,
+        bearer: &Bearer,
+        request: &CertificateSigningRequestParams,
+        now_ms: i64,
+    ) -> Result<Vec<u8>, PkiError> {
         let uri = bearer.to_string();
         let mut params = blank(&uri, self.settings.bearer_hours, now_ms);
         let uri = uri.try_into().map_err(|_| PkiError::Refused("a bearer is ASCII".to_owned()))?;
@@ -137,7 +162,6 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&request.public_key, &self.issuer)?.der().to_vec();
         let parsed = Certificate::parse(&certificate).map_err(PkiError::Refused)?;
-        let _lock = self.folder.lock()?;
         issued::note(&self.folder, &parsed, now_ms)?;
         Ok(certificate)
     }
@@ -270,4 +294,26 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
 
 fn pem(label: &str, der: &[u8]) -> String {
     pem::encode(&pem::Pem::new(label, der.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_revoked_is_not_renewed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = Folder::new(scratch.path().join("pki"));
+        let authority = Authority::init(&folder, &Settings::default(), "test", 0).unwrap();
+        let bearer: Bearer = "urn:hotich:province:01@2008".parse().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let request = CertificateParams::default().serialize_request(&key).unwrap();
+        let shown = Certificate::parse(&authority.issue(&bearer, request.der(), 0).unwrap()).unwrap();
+        let next = Certificate::parse(&authority.renew(&shown, request.der(), 1).unwrap()).unwrap();
+        assert_eq!(next.bearer, bearer);
+        assert_eq!(authority.revoke("01@2008", "stolen", 2).unwrap().len(), 2, "the renewed one as well");
+        for revoked in [shown, next] {
+            assert!(matches!(authority.renew(&revoked, request.der(), 3), Err(PkiError::Refused(_))));
+        }
+    }
 }
