@@ -51,7 +51,7 @@ pub struct Plan {
 }
 
 /// A record's present state.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RecordRow {
     /// The record.
     pub key: RecordKey,
@@ -61,8 +61,6 @@ pub struct RecordRow {
     pub standing: Standing,
     /// The state.
     pub state: State,
-    /// Whether the record was not known before.
-    pub is_new: bool,
 }
 
 /// A state that is not present.

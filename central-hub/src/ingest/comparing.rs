@@ -7,8 +7,9 @@ use std::sync::Arc;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use hub_rules::State;
+use hub_rules::plan::RecordRow;
 use hub_rules::reading::Reading;
-use hub_store::holdings::{Agreement, Fence, Mended, Resync, ResyncState};
+use hub_store::holdings::{Agreement, Fence, Resync, ResyncState};
 use hub_store::{NationalStore, StoreError};
 use prost::Message as _;
 use registry_proto::frame::Opened;
@@ -266,7 +267,7 @@ impl<S: NationalStore + 'static> Comparing<S> {
             let reading = Reading::of(record, State { version, clock, content_hash, canonical });
             if reading.is_valid() {
                 let (kind, standing) = (reading.kind_code(), reading.standing());
-                rows.push(Mended { key: record, kind, standing, state: reading.state });
+                rows.push(RecordRow { key: record, kind, standing, state: reading.state });
             }
             damaged.remove(&change.record_id);
         }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use hub_rules::finding::FindingId;
+use hub_rules::plan::RecordRow;
 use hub_rules::verdict::Verdict;
 use hub_rules::{Context, Node, Plan, Request, State};
 use registry_schema::digest::Hash256;
 use registry_schema::holdings::{Bucket, Holding, HoldingsKey};
 use registry_schema::ids::{Epoch, Origin, PersonId, RecordId, RecordKey};
 
-use crate::holdings::{Agreement, Fence, Mended, Recount, Resync, ResyncState};
+use crate::holdings::{Agreement, Fence, Recount, Resync, ResyncState};
 use crate::ledger::{Act, ActRow, Grant, Ledger, Signer};
 use crate::model::{
     Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
@@ -86,7 +87,7 @@ impl Holdings for AnyStore {
         fn recount(origin: Origin, cells: usize, of: Vec<Bucket>, rehash: bool) -> Option<Recount>;
         fn rebuild_holding(origin: Origin) -> ();
         fn held_states(origin: Origin, records: Vec<RecordId>) -> Vec<(RecordId, State)>;
-        fn mend(rows: Vec<Mended>) -> ();
+        fn mend(rows: Vec<RecordRow>) -> ();
         fn note_agreement(origin: Origin, agreement: Agreement) -> ();
         fn agreements() -> BTreeMap<Origin, Agreement>;
         fn put_resync(resync: Resync, from: Option<ResyncState>) -> bool;

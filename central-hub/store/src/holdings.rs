@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use hub_rules::State;
 use hub_rules::plan::HeldMove;
-use hub_rules::reading::Standing;
 use registry_schema::digest::{SetSum, content_hash};
 use registry_schema::holdings::{Bucket, Delta, Held, Holding, HoldingsKey};
 use registry_schema::ids::{Origin, RecordId, RecordKey};
@@ -51,19 +50,6 @@ pub struct Agreement {
     pub agree: bool,
     /// When, in Unix milliseconds.
     pub compared_ms: i64,
-}
-
-/// A present state whose row was lost or altered, as an intact copy has it.
-#[derive(Debug, Clone)]
-pub struct Mended {
-    /// Which record.
-    pub key: RecordKey,
-    /// The kind's code.
-    pub kind: u8,
-    /// How it stands.
-    pub standing: Standing,
-    /// The state.
-    pub state: State,
 }
 
 /// Where a comparison stands.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use hub_rules::finding::FindingId;
+use hub_rules::plan::RecordRow;
 use hub_rules::verdict::Verdict;
 use hub_rules::{Context, Node, Plan, Request, State};
 use registry_schema::digest::Hash256;
@@ -11,7 +12,7 @@ use registry_schema::holdings::{Bucket, Holding, HoldingsKey};
 use registry_schema::ids::{Epoch, Origin, PersonId, RecordId, RecordKey};
 
 use crate::error::StoreError;
-use crate::holdings::{Agreement, Fence, Mended, Recount, Resync, ResyncState};
+use crate::holdings::{Agreement, Fence, Recount, Resync, ResyncState};
 use crate::ledger::Ledger;
 use crate::model::{
     Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
@@ -125,7 +126,7 @@ pub trait Holdings: Send + Sync {
         records: Vec<RecordId>,
     ) -> impl Future<Output = Answer<Vec<(RecordId, State)>>> + Send;
     /// Writes present states over rows that were lost or altered; no sum changes, since the sums knew these states.
-    fn mend(&self, rows: Vec<Mended>) -> impl Future<Output = Answer<()>> + Send;
+    fn mend(&self, rows: Vec<RecordRow>) -> impl Future<Output = Answer<()>> + Send;
     /// Notes how a comparison of roots ended.
     fn note_agreement(&self, origin: Origin, agreement: Agreement) -> impl Future<Output = Answer<()>> + Send;
     /// How the last comparison with each province ended.

@@ -70,7 +70,6 @@ fn present(plan: &mut Plan, context: &Context, key: RecordKey, record: &MergedRe
         kind: after.kind_code(),
         standing: after.standing(),
         state: after.state.clone(),
-        is_new: before.is_none(),
     });
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use hub_rules::Arrival;
+use hub_rules::plan::RecordRow;
 use hub_rules::reading::Reading;
 use registry_schema::holdings::{Holding, HoldingsKey, SKETCH_CELLS};
 use registry_schema::ids::{Origin, RecordKey};
 
 use super::{World, origin, play, play_in_memory};
-use crate::holdings::{Mended, Resync, ResyncReport, ResyncState};
+use crate::holdings::{Resync, ResyncReport, ResyncState};
 use crate::national::NationalStore;
 
 fn key() -> HoldingsKey {
@@ -74,7 +75,7 @@ pub async fn a_lost_row_is_mended<S: NationalStore>(store: &S) {
     let before = store.digests().await.expect("reads");
     let row = |state: hub_rules::State| {
         let reading = Reading::of(record, state.clone());
-        Mended { key: record, kind: reading.kind_code(), standing: reading.standing(), state }
+        RecordRow { key: record, kind: reading.kind_code(), standing: reading.standing(), state }
     };
     let nonsense = hub_rules::State { canonical: b"nonsense".as_slice().into(), ..state.clone() };
     store.mend(vec![row(nonsense)]).await.expect("writes");

@@ -93,13 +93,14 @@ async fn records(connection: &Connection, plan: &Plan) -> Outcome<()> {
             statements::PAST_ADD,
             [&past_origins, &past_ids, &versions, &clocks, &hashes, &canonical, &valid]
         ),
-        present(connection, plan)
+        present(connection, &plan.records)
     )?;
     Ok(())
 }
 
-async fn present(connection: &Connection, plan: &Plan) -> Outcome<()> {
-    let rows: BTreeMap<RecordKey, &RecordRow> = by_key(plan.records.iter().map(|row| (row.key, row)));
+/// Writes records' present states over whatever stands there.
+pub(super) async fn present(connection: &Connection, rows: &[RecordRow]) -> Outcome<()> {
+    let rows: BTreeMap<RecordKey, &RecordRow> = by_key(rows.iter().map(|row| (row.key, row)));
     let (origins, ids) = columns(rows.keys());
     let kinds: Vec<i16> = rows.values().map(|row| i16::from(row.kind)).collect();
     let standings: Vec<i16> = rows.values().map(|row| i16::from(row.standing.number())).collect();

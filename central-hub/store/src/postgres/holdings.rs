@@ -6,16 +6,18 @@ use std::collections::BTreeMap;
 
 use futures::try_join;
 use hub_rules::State;
+use hub_rules::plan::RecordRow;
 use registry_schema::digest::Hash256;
 use registry_schema::holdings::{Bucket, HOLDINGS_VERSION, Holding, HoldingsKey, SKETCH_CELLS};
 use registry_schema::ids::{Origin, RecordId, RecordKey};
 use tokio_postgres::Row;
 
 use super::codec::{self, columns, get, json, origin_number, record_id, text};
+use super::commit::present;
 use super::error::{Fault, Outcome};
 use super::pool::{Connection, STATEMENT_TIMEOUT_MS};
 use super::{Postgres, journal, statements};
-use crate::holdings::{Agreement, Fence, Greatest, Mended, PAGE_ROWS, Recount, Resync, ResyncState};
+use crate::holdings::{Agreement, Fence, Greatest, PAGE_ROWS, Recount, Resync, ResyncState};
 use crate::national::{Answer, Holdings};
 pub(super) use kept::{fold, read, reset, write};
 use kept::{read_holding, read_rows, store};
@@ -94,9 +96,9 @@ impl Holdings for Postgres {
         self.pool.run(|connection, _| async move { greatest(&connection, keys).await }).await
     }
 
-    async fn mend(&self, rows: Vec<Mended>) -> Answer<()> {
+    async fn mend(&self, rows: Vec<RecordRow>) -> Answer<()> {
         let rows = &rows[..];
-        self.pool.run(|connection, _| async move { mend(&connection, rows).await }).await
+        self.pool.run(|connection, _| async move { present(&connection, rows).await }).await
     }
 
     async fn note_agreement(&self, origin: Origin, agreement: Agreement) -> Answer<()> {
@@ -225,19 +227,6 @@ async fn greatest(connection: &Connection, keys: &[RecordKey]) -> Outcome<Vec<(R
         }
     }
     Ok(found.into_iter().collect())
-}
-
-async fn mend(connection: &Connection, rows: &[Mended]) -> Outcome<()> {
-    let (origins, ids) = columns(rows.iter().map(|row| &row.key));
-    let kinds: Vec<i16> = rows.iter().map(|row| i16::from(row.kind)).collect();
-    let standings: Vec<i16> = rows.iter().map(|row| i16::from(row.standing.number())).collect();
-    let versions: Vec<i64> = rows.iter().map(|row| i64::from(row.state.version.0)).collect();
-    let clocks: Vec<i64> = rows.iter().map(|row| row.state.clock.number().cast_signed()).collect();
-    let hashes: Vec<&[u8]> = rows.iter().map(|row| &row.state.content_hash.0[..]).collect();
-    let canonical: Vec<&[u8]> = rows.iter().map(|row| &row.state.canonical[..]).collect();
-    let by: [&(dyn tokio_postgres::types::ToSql + Sync); 8] =
-        [&origins, &ids, &kinds, &standings, &versions, &clocks, &hashes, &canonical];
-    connection.query_if(!rows.is_empty(), statements::RECORD_PUT, by).await.map(drop)
 }
 
 async fn put_resync(connection: &Connection, resync: &Resync, from: Option<ResyncState>) -> Outcome<bool> {

@@ -3,7 +3,7 @@
 use hub_rules::Plan;
 use hub_rules::finding::{Finding, FindingId};
 use hub_rules::node::Node;
-use hub_rules::plan::{Notice, Word};
+use hub_rules::plan::{Notice, RecordRow, Word};
 use hub_rules::words::words;
 use registry_schema::digest::SetSum;
 use registry_schema::ids::{Origin, RecordKey};
@@ -46,11 +46,16 @@ fn records(transaction: &Transaction<'_>, plan: &Plan) -> rusqlite::Result<()> {
             row.valid
         ])?;
     }
+    present(transaction, &plan.records)
+}
+
+/// Writes records' present states over whatever stands there.
+pub(super) fn present(transaction: &Transaction<'_>, rows: &[RecordRow]) -> rusqlite::Result<()> {
     let mut present = transaction.prepare_cached(
         "INSERT OR REPLACE INTO record (origin, record_id, kind, standing, version, clock, content_hash, canonical)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
-    for row in &plan.records {
+    for row in rows {
         present.execute(params![
             row.key.origin.number(),
             row.key.id.number(),

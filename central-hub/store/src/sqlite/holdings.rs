@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hub_rules::plan::{HeldBefore, HeldMove};
+use hub_rules::plan::{HeldBefore, HeldMove, RecordRow};
 use hub_rules::{Plan, State};
 use registry_schema::digest::{Hash256, SetSum};
 use registry_schema::holdings::{Bucket, Delta, HOLDINGS_VERSION, Held, Holding, HoldingsKey};
@@ -10,10 +10,9 @@ use registry_schema::ids::{Origin, RecordId, RecordKey};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::codec::{self, damaged, hash, json};
+use super::commit::present;
 use super::{Sqlite, journal};
-use crate::holdings::{
-    Agreement, Fence, Greatest, Mended, PAGE_ROWS, Recount, Resync, ResyncState, TAIL_ITEMS_MAX, delta,
-};
+use crate::holdings::{Agreement, Fence, Greatest, PAGE_ROWS, Recount, Resync, ResyncState, TAIL_ITEMS_MAX, delta};
 use crate::national::{Answer, Holdings};
 
 impl Holdings for Sqlite {
@@ -73,11 +72,11 @@ impl Holdings for Sqlite {
             .await
     }
 
-    async fn mend(&self, rows: Vec<Mended>) -> Answer<()> {
+    async fn mend(&self, rows: Vec<RecordRow>) -> Answer<()> {
         self.writer
             .run(move |connection| {
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                rows.iter().try_for_each(|row| mend(&transaction, row))?;
+                present(&transaction, &rows)?;
                 transaction.commit()
             })
             .await
@@ -348,25 +347,6 @@ fn greatest(connection: &Connection, origin: Origin, id: RecordId) -> rusqlite::
         }
     }
     Ok(found)
-}
-
-fn mend(transaction: &Transaction<'_>, row: &Mended) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO record (origin, record_id, kind, standing, version, clock, content_hash, canonical)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?
-        .execute(params![
-            row.key.origin.number(),
-            row.key.id.number(),
-            row.kind,
-            row.standing.number(),
-            row.state.version.0,
-            row.state.clock.number().cast_signed(),
-            row.state.content_hash.0,
-            &row.state.canonical[..]
-        ])?;
-    Ok(())
 }
 
 fn put_resync(connection: &Connection, resync: &Resync, from: Option<ResyncState>) -> rusqlite::Result<bool> {
