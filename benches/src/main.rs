@@ -5,18 +5,23 @@
 
 mod load;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context as _;
+use central_hub::bulk::{Step, Watch};
 use central_hub::open::StoreUrl;
+use central_hub::rebuild;
 use central_hub::reconcile::Reconciler;
 use clap::Parser;
 use hub_store::model::Append;
-use hub_store::{Journal as _, Registry as _};
+use hub_store::{AnyStore, Journal as _, Registry as _};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 /// Measures journaling and judging on a fresh store beside the bound.
 #[derive(Debug, Parser)]
@@ -28,6 +33,12 @@ struct Arguments {
     /// A fresh store on a server, as postgres://USER@HOST/DATABASE [default: an embedded one]
     #[arg(long, value_name = "URL", conflicts_with = "keep")]
     store: Option<StoreUrl>,
+    /// Judges everything once more by the bulk path, on a server only
+    #[arg(long, requires = "store")]
+    bulk: bool,
+    /// Judges by the bulk path alone
+    #[arg(long, requires = "store", conflicts_with = "bulk")]
+    only_bulk: bool,
     /// Keeps the bare table of the bound here, for other loaders
     #[arg(long, value_name = "FILE")]
     rows: Option<PathBuf>,
@@ -48,6 +59,12 @@ struct Report {
     journaled_rps: f64,
     reconciled_rps: f64,
     reconciled_to_bound: f64,
+    /// By the bulk path, from the first byte of the journal to the registry in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bulk_rps: Option<f64>,
+    /// Seconds of each of its steps.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    bulk_seconds: BTreeMap<&'static str, f64>,
     /// Rates of each fifth of the entries.
     reconciled_fifths_rps: Vec<f64>,
     growth_ratio: f64,
@@ -73,11 +90,16 @@ async fn main() -> anyhow::Result<()> {
     drop(states);
     let embedded = || StoreUrl::Sqlite(arguments.keep.clone().unwrap_or_else(|| folder.path().join("national.db")));
     let url = arguments.store.clone().unwrap_or_else(embedded);
-    measure(&url, frames, &mut report).await?;
+    measure(&url, frames, &arguments, &mut report).await?;
     print(&report, &arguments.out)
 }
 
-async fn measure(url: &StoreUrl, frames: Vec<Append>, report: &mut Report) -> anyhow::Result<()> {
+async fn measure(
+    url: &StoreUrl,
+    frames: Vec<Append>,
+    arguments: &Arguments,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let store = url.open(true).await?;
     anyhow::ensure!(store.counts().await?.is_empty(), "the store is not fresh");
     let began = Instant::now();
@@ -86,6 +108,20 @@ async fn measure(url: &StoreUrl, frames: Vec<Append>, report: &mut Report) -> an
     }
     drop(frames);
     report.journaled_rps = rate(report.entries, began);
+    if !arguments.only_bulk {
+        measure_daily(&store, report).await?;
+    }
+    if arguments.bulk || arguments.only_bulk {
+        measure_bulk(&store, report).await?;
+    }
+    anyhow::ensure!(store.digests().await?.watermark.backlog.0 > 0, "nothing was judged");
+    if let StoreUrl::Sqlite(path) = url {
+        report.store_bytes_per_entry = Some(fs::metadata(path)?.len() as f64 / report.entries as f64);
+    }
+    Ok(())
+}
+
+async fn measure_daily(store: &AnyStore, report: &mut Report) -> anyhow::Result<()> {
     let mut reconciler = Reconciler::new(store.clone()).await?;
     let began = Instant::now();
     let (mut part, mut judged) = (Instant::now(), 0);
@@ -100,10 +136,31 @@ async fn measure(url: &StoreUrl, frames: Vec<Append>, report: &mut Report) -> an
     report.reconciled_to_bound = report.reconciled_rps / report.bound_insert_rps;
     let fifths = &report.reconciled_fifths_rps;
     report.growth_ratio = fifths.last().zip(fifths.first()).map_or(0.0, |(last, first)| last / first);
-    anyhow::ensure!(store.digests().await?.watermark.backlog.0 > 0, "nothing was judged");
-    if let StoreUrl::Sqlite(path) = url {
-        report.store_bytes_per_entry = Some(fs::metadata(path)?.len() as f64 / report.entries as f64);
-    }
+    Ok(())
+}
+
+/// The whole journal by the bulk path; where the daily path judged it before, both must agree.
+async fn measure_bulk(store: &AnyStore, report: &mut Report) -> anyhow::Result<()> {
+    let before = store.digests().await?;
+    let scratch = tempfile::tempdir()?;
+    let began = Instant::now();
+    let steps: Mutex<BTreeMap<&'static str, f64>> = Mutex::default();
+    let last = Mutex::new(began);
+    let progress = |step: Step, _| {
+        let now = Instant::now();
+        let since = std::mem::replace(&mut *last.lock().unwrap_or_else(PoisonError::into_inner), now);
+        *steps.lock().unwrap_or_else(PoisonError::into_inner).entry(step.name()).or_default() +=
+            (now - since).as_secs_f64();
+    };
+    let watch = Watch { progress: &progress, stop: CancellationToken::new() };
+    let states = rebuild::apply_in_bulk(store, &Arc::default(), scratch.path(), &watch).await?;
+    progress(Step::Finish, 0);
+    report.bulk_rps = Some(rate(report.entries, began));
+    anyhow::ensure!(states == Some(report.entries as u64), "not everything was judged: {states:?}");
+    report.bulk_seconds = steps.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let after = store.digests().await?;
+    let judged_before = before.watermark.backlog.0 > 0;
+    anyhow::ensure!(!judged_before || before.digests == after.digests, "the bulk path found another nation");
     Ok(())
 }
 

@@ -17,6 +17,7 @@ pub mod resync;
 pub mod ingest;
 pub mod arrivals;
 pub mod reconcile;
+pub mod bulk;
 pub mod ruling;
 pub mod rebuild;
 pub mod audit;

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use hub_rules::islands::Cut;
 use hub_rules::policy::{Policy, ruling};
-use hub_store::model::{DigestView, JournalId, Queue};
+use hub_store::model::{DigestView, JournalId, Queue, Watermark};
 use hub_store::sqlite::Sqlite;
 use hub_store::{NationalStore, Registry as _, StoreError};
 use serde::Serialize;
 
+use crate::bulk::{self, Built, BulkError, Watch};
 use crate::reconcile::{Reconciler, judge};
 
 /// Bytes of journal that are judged together. Not the sizes of the daemon, so a rebuild also proves that the cut of
@@ -61,6 +63,47 @@ pub async fn verify<S: NationalStore>(
         }
     }
     Ok(compare(&stands, &anew.digests().await?, journal_entries, states))
+}
+
+/// The same by the bulk path, aside in the store itself. `None` where the store cannot have two registries.
+///
+/// # Errors
+/// Another process judges, the store or the scratch folder cannot be used, or the work was interrupted.
+pub async fn verify_in_bulk<S: NationalStore>(
+    store: &S,
+    policy: &Arc<Policy>,
+    scratch: &Path,
+    watch: &Watch<'_>,
+) -> Result<Option<RebuildReport>, BulkError> {
+    let stands = store.digests().await?;
+    let Some(built) = bulk::build(store, policy, (stands.watermark, Cut::default()), scratch, watch).await? else {
+        return Ok(None);
+    };
+    let Built { aside, journal_entries, states, .. } = built;
+    let anew = aside.registry().digests().await?;
+    aside.abandon().await?;
+    Ok(Some(compare(&stands, &anew, journal_entries, states)))
+}
+
+/// Judges the whole journal by the bulk path and puts the result in the place of the registry that stands. `None` where
+/// the store cannot have two registries.
+///
+/// # Errors
+/// As [`verify_in_bulk`]; what stands is untouched then.
+pub async fn apply_in_bulk<S: NationalStore>(
+    store: &S,
+    policy: &Arc<Policy>,
+    scratch: &Path,
+    watch: &Watch<'_>,
+) -> Result<Option<u64>, BulkError> {
+    if store.lead().await?.is_none() {
+        return Err(StoreError::Busy { place: "the judge's seat".to_owned() }.into());
+    }
+    let Some(built) = bulk::build(store, policy, (Watermark::END, Cut::default()), scratch, watch).await? else {
+        return Ok(None);
+    };
+    built.aside.take_place(&built.applied, &ruling(policy)).await?;
+    Ok(Some(built.states))
 }
 
 fn compare(stands: &DigestView, anew: &DigestView, journal_entries: u64, states: u64) -> RebuildReport {

@@ -1,22 +1,25 @@
 //! The reconciler: takes the journal in order, gathers a context, lets the rules decide, and commits the plan.
 
+mod long;
+
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use hub_rules::plan::Tally;
 use hub_rules::policy::Policy;
-use hub_rules::{Batch, Context, decide, missing};
+use hub_rules::{Batch, Context, Inquiry};
 use hub_store::model::{Applied, JournalBody, JournalEntry, JournalId, Queue, Watermark};
 use hub_store::{NationalStore, StoreError};
 use registry_schema::ids::{Epoch, Lane, Origin, Seq};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::arrivals;
 use crate::clock::now_ms;
+pub use long::BULK_STATES_MIN;
 
 /// Bytes of live journal that are judged together: a batch stays far below the patience of a clerk.
 const LIVE_BATCH_BYTES: usize = 128 * 1024;
@@ -36,6 +39,10 @@ pub struct Reconciler<S> {
     term: Option<u64>,
     /// The next batch of backlog, which is read while the store is busy with the one before.
     ahead: Option<Ahead>,
+    /// How many states must wait for the bulk path; `u64::MAX` where the store has none.
+    bulk_states_min: u64,
+    /// When it is looked again how many wait.
+    next_look: Option<Instant>,
 }
 
 /// A batch of backlog that is being read.
@@ -74,13 +81,27 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     /// The store cannot be read.
     pub async fn new(store: S) -> Result<Self, StoreError> {
         let judged = store.digests().await?.watermark;
-        Ok(Self { store, policy: Arc::default(), judged, term: None, ahead: None })
+        Ok(Self {
+            store,
+            policy: Arc::default(),
+            judged,
+            term: None,
+            ahead: None,
+            bulk_states_min: BULK_STATES_MIN,
+            next_look: None,
+        })
     }
 
     /// The same reconciler under another policy.
     #[must_use]
     pub fn under(self, policy: Policy) -> Self {
         Self { policy: Arc::new(policy), ..self }
+    }
+
+    /// The same reconciler, which takes the bulk path when so many states wait.
+    #[must_use]
+    pub fn in_bulk_from(self, states: u64) -> Self {
+        Self { bulk_states_min: states, ..self }
     }
 
     /// Judges the next batch: live entries first, else backlog. `None` when the journal is judged to its end, and while
@@ -142,31 +163,42 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         stop: CancellationToken,
     ) {
         while !stop.is_cancelled() {
-            match self.step().await {
-                Ok(Some(progress)) => {
-                    let tally = progress.tally;
-                    tracing::debug!(
-                        entries = progress.entries,
-                        states = tally.states,
-                        resent = tally.resent,
-                        rejected = tally.rejected,
-                        "judged"
-                    );
-                    applied.send_modify(|commits| *commits += 1);
+            let step = match self.is_bulk_due().await {
+                Ok(false) => self.step().await,
+                Ok(true) => {
+                    self.judge_in_bulk(&mut journaled, &applied, &stop).await;
+                    continue;
                 }
-                Ok(None) => {
-                    tokio::select! {
-                        _ = journaled.changed() => {}
-                        () = sleep(Duration::from_millis(IDLE_MS)) => {}
-                        () = stop.cancelled() => {}
-                    }
+                Err(error) => Err(error),
+            };
+            self.after(step, (&mut journaled, &applied, &stop)).await;
+        }
+    }
+
+    /// Tells of a step, or waits for more to judge.
+    async fn after(
+        &self,
+        step: Result<Option<Progress>, StoreError>,
+        (journaled, applied, stop): (&mut watch::Receiver<u64>, &watch::Sender<u64>, &CancellationToken),
+    ) {
+        match step {
+            Ok(Some(Progress { tally, entries })) => {
+                let Tally { states, resent, rejected, .. } = tally;
+                tracing::debug!(entries, states, resent, rejected, "judged");
+                applied.send_modify(|commits| *commits += 1);
+            }
+            Ok(None) => {
+                tokio::select! {
+                    _ = journaled.changed() => {}
+                    () = sleep(Duration::from_millis(IDLE_MS)) => {}
+                    () = stop.cancelled() => {}
                 }
-                Err(error) => {
-                    tracing::error!(%error, "the journal waits to be judged; trying again");
-                    tokio::select! {
-                        () = sleep(Duration::from_millis(RETRY_MS)) => {}
-                        () = stop.cancelled() => {}
-                    }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the journal waits to be judged; trying again");
+                tokio::select! {
+                    () = sleep(Duration::from_millis(RETRY_MS)) => {}
+                    () = stop.cancelled() => {}
                 }
             }
         }
@@ -187,14 +219,30 @@ pub async fn judge<S: NationalStore>(
     judge_batch(store, policy, &batch, applied).await
 }
 
+/// The same on a registry that no queue of the journal moves yet.
+///
+/// # Errors
+/// The store cannot be read or written; nothing was changed then.
+pub async fn judge_on<S: NationalStore>(
+    registry: &S,
+    policy: &Arc<Policy>,
+    queue: Queue,
+    entries: &[JournalEntry],
+) -> Result<Tally, StoreError> {
+    let (batch, applied) = gather_batch(queue, entries);
+    let applied = Applied { journal: JournalId::default(), lanes: BTreeMap::new(), ..applied };
+    judge_batch(registry, policy, &batch, applied).await
+}
+
 async fn judge_batch<S: NationalStore>(
     store: &S,
     policy: &Arc<Policy>,
     batch: &Batch,
     applied: Applied,
 ) -> Result<Tally, StoreError> {
-    let context = gather(store, batch, Context::under(Arc::clone(policy))).await?;
-    let plan = decide(&context, batch);
+    let mut inquiry = Inquiry::of(batch);
+    let context = inquire(store, &mut inquiry, Context::under(Arc::clone(policy))).await?;
+    let plan = inquiry.decide(&context);
     let tally = plan.tally;
     store.commit(plan, applied).await?;
     Ok(tally)
@@ -223,9 +271,21 @@ async fn read<S: NationalStore>(store: S, queue: Queue, after: JournalId) -> Res
 ///
 /// # Errors
 /// The store cannot be read.
-pub async fn gather<S: NationalStore>(store: &S, batch: &Batch, mut context: Context) -> Result<Context, StoreError> {
+pub async fn gather<S: NationalStore>(store: &S, batch: &Batch, context: Context) -> Result<Context, StoreError> {
+    inquire(store, &mut Inquiry::of(batch), context).await
+}
+
+/// The same for a batch that is to be judged.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn inquire<S: NationalStore>(
+    store: &S,
+    inquiry: &mut Inquiry<'_>,
+    mut context: Context,
+) -> Result<Context, StoreError> {
     loop {
-        let request = missing(&context, batch);
+        let request = inquiry.missing(&context);
         if request.is_empty() {
             return Ok(context);
         }

@@ -20,11 +20,12 @@ pub mod plan;
 pub mod words;
 pub mod life;
 mod decide;
+pub mod islands;
 pub mod memory;
 
 pub use arrival::{Arrival, State};
 pub use context::{Context, Request};
-pub use decide::{Batch, decide, missing};
+pub use decide::{Batch, Inquiry, decide, missing};
 pub use node::{Membership, Node};
 pub use plan::Plan;
 

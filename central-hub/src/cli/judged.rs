@@ -1,13 +1,16 @@
 //! Commands about what the registry is judged under, and about how much of it is there.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use hub_rules::policy::Policy;
 use hub_store::AnyStore;
+use tokio_util::sync::CancellationToken;
 
 use super::arguments::{CompletenessArguments, Output};
 use super::{commands, output};
+use crate::bulk::{Step, Watch};
 use crate::config::{Config, Layer};
 use crate::exit::Exit;
 use crate::operator::completeness::{self, BooksFilter, CompletenessReport};
@@ -110,13 +113,19 @@ fn csv<const COLUMNS: usize>(
 
 /// Makes the registry anew beside the one that stands, and compares.
 pub(super) async fn verify(store: &AnyStore, config: Option<&Path>, format: Output) -> anyhow::Result<Exit> {
-    let policy = policy(config)?;
+    let policy = Arc::new(policy(config)?);
     ruling::check(store, &policy).await?;
-    let scratch = tempfile::tempdir().context("no scratch folder for the rebuild; set TMPDIR to one with space")?;
-    let report = rebuild::verify(store, &policy.into(), scratch.path(), |entries| {
-        output::progress(&format!("rebuild: {entries} journal entries"));
-    })
-    .await?;
+    let scratch = scratch()?;
+    let in_bulk = rebuild::verify_in_bulk(store, &policy, scratch.path(), &watch()).await?;
+    let report = match in_bulk {
+        Some(report) => report,
+        None => {
+            rebuild::verify(store, &policy, scratch.path(), |entries| {
+                output::progress(&format!("rebuild: {entries} journal entries"));
+            })
+            .await?
+        }
+    };
     output::progress_done();
     let equal = report.equal;
     commands::print(format, &report, |report| {
@@ -130,9 +139,31 @@ pub(super) async fn verify(store: &AnyStore, config: Option<&Path>, format: Outp
 
 /// Makes the registry anew in the place of the one that stands.
 pub(super) async fn apply(store: AnyStore, config: Option<&Path>) -> anyhow::Result<Exit> {
-    let policy = policy(config)?;
-    rebuild::apply(store, policy, |entries| output::progress(&format!("rebuild: {entries} journal entries"))).await?;
+    let policy = Arc::new(policy(config)?);
+    let scratch = scratch()?;
+    if rebuild::apply_in_bulk(&store, &policy, scratch.path(), &watch()).await?.is_none() {
+        let policy = Policy::clone(&policy);
+        rebuild::apply(store, policy, |entries| output::progress(&format!("rebuild: {entries} journal entries")))
+            .await?;
+    }
     output::progress_done();
     output::line("the registry was made anew from the journal")?;
     Ok(Exit::Success)
+}
+
+fn scratch() -> anyhow::Result<tempfile::TempDir> {
+    tempfile::tempdir().context("no scratch folder for the rebuild; set TMPDIR to one with space")
+}
+
+/// Shows how far the bulk path is, and stops it at Ctrl-C.
+fn watch() -> Watch<'static> {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            told.cancel();
+        }
+    });
+    let progress = &|step: Step, done| output::progress(&format!("rebuild: {} {done}", step.name()));
+    Watch { progress, stop }
 }

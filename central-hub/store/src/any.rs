@@ -17,7 +17,7 @@ use crate::model::{
     JournalId, NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
 };
 use crate::national::{Answer, Cases, Holdings, Journal, Registry};
-use crate::postgres::Postgres;
+use crate::postgres::{Aside, Postgres};
 use crate::sqlite::Sqlite;
 
 /// One of the national stores. Cloning gives another handle to the same one.
@@ -66,6 +66,7 @@ impl Registry for AnyStore {
         fn judged_under() -> Option<String>;
         fn judge_under(ruling: String) -> ();
         fn reset() -> ();
+        fn aside() -> Option<Aside>;
     }
 }
 

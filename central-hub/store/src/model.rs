@@ -60,6 +60,9 @@ pub struct Watermark {
 }
 
 impl Watermark {
+    /// Behind whatever the journal holds.
+    pub const END: Self = Self { live: JournalId(i64::MAX), backlog: JournalId(i64::MAX) };
+
     /// The last entry judged of a queue.
     #[must_use]
     pub const fn of(&self, queue: Queue) -> JournalId {

@@ -18,6 +18,7 @@ use crate::model::{
     Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
     JournalId, NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
 };
+use crate::postgres::Aside;
 
 /// What a store answers.
 pub type Answer<T> = Result<T, StoreError>;
@@ -79,6 +80,10 @@ pub trait Registry: Send + Sync {
     fn judge_under(&self, ruling: String) -> impl Future<Output = Answer<()>> + Send;
     /// Forgets everything but the journal, so that it is judged anew from its first entry.
     fn reset(&self) -> impl Future<Output = Answer<()>> + Send;
+    /// Begins an empty registry beside this one, for whoever judges. `None` where a store cannot have two.
+    fn aside(&self) -> impl Future<Output = Answer<Option<Aside>>> + Send {
+        async { Ok(None) }
+    }
 }
 
 /// What waits for a human, and what humans said.

@@ -3,6 +3,7 @@
 //! Whether a block is crowded is a function of who stands in it, never of who came first: when the one too many arrives,
 //! everybody in the block is judged again without it, and when somebody leaves a block that was just too large, with it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use registry_schema::ids::RecordKey;
@@ -15,7 +16,7 @@ use crate::rule::correction;
 
 /// The most participants of one block that are compared with one another. In a nation of a hundred million eight bearers
 /// of a block's values are expected at most; beyond this stand fillers, and days on which a whole village died.
-pub(super) const BLOCK_NODES_MAX: usize = 48;
+pub(crate) const BLOCK_NODES_MAX: usize = 48;
 /// The most parts of one record in one block.
 const NODES_PER_RECORD_MAX: usize = 4;
 
@@ -37,12 +38,14 @@ pub(super) fn changes<'a>(context: &'a Context, batch: &'a Batch) -> Vec<Change<
     batch.states().filter_map(change).collect()
 }
 
+/// The blocks of a batch in which many stand: whether too many did, and do.
+pub(super) type Touched = BTreeMap<i64, (bool, bool)>;
+
 /// Which blocks are crowded, before the batch and after it.
 #[derive(Debug, Default)]
 pub(super) struct Crowds<'a> {
     stored: Option<&'a BTreeSet<i64>>,
-    /// The blocks of the batch in which many stand: whether too many did, and do.
-    touched: BTreeMap<i64, (bool, bool)>,
+    touched: Cow<'a, Touched>,
 }
 
 impl<'a> Crowds<'a> {
@@ -65,7 +68,17 @@ impl<'a> Crowds<'a> {
                 touched.insert(block, (before_count > BLOCK_NODES_MAX, after > BLOCK_NODES_MAX));
             }
         }
-        Self { stored: Some(&context.voids), touched }
+        Self { stored: Some(&context.voids), touched: Cow::Owned(touched) }
+    }
+
+    /// What was found before, when the context knows more.
+    pub(super) const fn again(context: &'a Context, touched: &'a Touched) -> Self {
+        Self { stored: Some(&context.voids), touched: Cow::Borrowed(touched) }
+    }
+
+    /// What was found.
+    pub(super) fn into_touched(self) -> Touched {
+        self.touched.into_owned()
     }
 
     /// Whether nobody is compared in the block any more.

@@ -1,7 +1,8 @@
 //! Steps two and three: who is who, and what the rules find, among everybody whom the batch reaches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use registry_schema::field::Role;
 use registry_schema::ids::RecordKey;
 
@@ -18,6 +19,9 @@ use crate::reading::{Entry, Reading};
 use crate::rule::scene::{Scene, pairs, verdict_on};
 use crate::rule::{held_apart, judge_block, judge_cluster};
 use crate::verdict::{Answer, Verdict, standing, standing_on_pair};
+
+/// Comparisons or clusters that are worth waking another thread: some milliseconds of work.
+const PARALLEL_MIN: usize = 1_000;
 
 /// What the judgement establishes about everybody whom the batch reaches.
 #[derive(Debug, Default)]
@@ -53,7 +57,8 @@ pub(super) fn judge(context: &Context, merged: &Merged<'_>, reach: &Reach<'_>) -
     let scene = Scene::new(&parts, &relations, &clusters, &by_pair, context.policy());
     let in_reach =
         |cluster: &&Cluster| cluster.nodes().any(|node| reach.joined.contains(&node) || reach.judged.contains(&node));
-    let in_clusters = clusters.iter().filter(in_reach).flat_map(|cluster| judge_cluster(&scene, cluster));
+    let in_reach: Vec<&Cluster> = clusters.iter().filter(in_reach).collect();
+    let in_clusters = on_all(in_reach, |cluster| judge_cluster(&scene, cluster)).into_iter().flatten();
     let in_blocks = naturals(&records, reach).into_iter();
     let in_blocks = in_blocks.flat_map(|(block, entries)| judge_block(&scene, block, &entries));
     let mut findings = BTreeMap::new();
@@ -100,16 +105,19 @@ fn by_pair<'a>(verdicts: &[&'a Verdict]) -> PairVerdicts<'a> {
 fn relations(records: &Readings<'_>, parts: &Parts<'_>, verdicts: &PairVerdicts<'_>, crowds: &Crowds<'_>) -> Relations {
     let mut stands: Vec<(i64, Node)> = records.values().flat_map(|reading| reading.blocks()).copied().collect();
     stands.sort_unstable();
-    let mut relations = Relations::new();
-    let mut compared = BTreeSet::new();
+    let mut compared: Vec<(Node, Node)> = Vec::new();
     for block in stands.chunk_by(|one, other| one.0 == other.0).filter(|block| block.len() > 1) {
-        if crowds.is_crowded(block[0].0) {
-            continue;
-        }
-        for ((_, a), (_, b)) in pairs(block) {
-            relate(parts, a, b, &mut compared, &mut relations);
+        if !crowds.is_crowded(block[0].0) {
+            pairs(block).for_each(|((_, a), (_, b))| compared.extend(participants(a, b)));
         }
     }
+    compared.sort_unstable();
+    compared.dedup();
+    let relation = |pair: (Node, Node)| {
+        let (one, other) = (parts.get(&pair.0)?, parts.get(&pair.1)?);
+        Some((pair, matching::compare(*one, *other)?))
+    };
+    let mut relations: Relations = on_all(compared, relation).into_iter().flatten().collect();
     for ((a, b), about) in verdicts {
         if standing_on_pair(about.iter().copied()).is_some_and(|verdict| verdict.answer == Answer::Same) {
             join_by_verdict(parts, *a, *b, &mut relations);
@@ -118,19 +126,16 @@ fn relations(records: &Readings<'_>, parts: &Parts<'_>, verdicts: &PairVerdicts<
     relations
 }
 
-/// Compares what shares a block: two participants, or, for two entries, their people role by role.
-fn relate(parts: &Parts<'_>, a: Node, b: Node, compared: &mut BTreeSet<(Node, Node)>, relations: &mut Relations) {
-    let roles = if a.role == Role::Entry { &Role::ALL[1..] } else { &[a.role][..] };
-    for role in roles {
-        let other = if a.role == Role::Entry { *role } else { b.role };
-        let pair = (Node::new(a.key, *role), Node::new(b.key, other));
-        let pair = (pair.0.min(pair.1), pair.0.max(pair.1));
-        if let (Some(one), Some(two)) = (parts.get(&pair.0), parts.get(&pair.1))
-            && compared.insert(pair)
-        {
-            relations.extend(matching::compare(*one, *two).map(|relation| (pair, relation)));
-        }
-    }
+/// Does the same to all, on every processor where that is worth it; the answers are in the order of the questions.
+fn on_all<T: Send, U: Send>(all: Vec<T>, work: impl Fn(T) -> U + Send + Sync) -> Vec<U> {
+    if all.len() < PARALLEL_MIN { all.into_iter().map(work).collect() } else { all.into_par_iter().map(work).collect() }
+}
+
+/// Whom to compare of what shares a block: two participants, or, for two entries, their people role by role.
+fn participants(a: Node, b: Node) -> impl Iterator<Item = (Node, Node)> {
+    let (roles, two) = if a.role == Role::Entry { (&Role::ALL[1..], None) } else { (&[][..], Some((a, b))) };
+    let of_role = move |role: &Role| (Node::new(a.key, *role), Node::new(b.key, *role));
+    roles.iter().map(of_role).chain(two).map(|(one, other)| (one.min(other), one.max(other)))
 }
 
 fn join_by_verdict(parts: &Parts<'_>, a: RecordKey, b: RecordKey, relations: &mut Relations) {

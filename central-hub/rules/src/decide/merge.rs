@@ -67,7 +67,7 @@ impl Batch {
     }
 
     /// The records that have states in the batch, with them.
-    pub(super) fn states(&self) -> impl Iterator<Item = (RecordKey, &Vec<Reading>)> {
+    pub(crate) fn states(&self) -> impl Iterator<Item = (RecordKey, &Vec<Reading>)> {
         self.states.iter().map(|(key, states)| (*key, states))
     }
 

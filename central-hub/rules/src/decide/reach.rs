@@ -6,11 +6,45 @@ use std::collections::BTreeSet;
 use registry_schema::field::Role;
 use registry_schema::ids::RecordKey;
 
-use super::crowds::{Crowds, changes, nodes_wanted};
+use super::crowds::{Change, Crowds, Touched, changes, nodes_wanted};
 use super::merge::Batch;
 use crate::context::{Context, Request};
 use crate::node::Node;
 use crate::reading::Reading;
+
+/// What follows from a batch and from who stands in its blocks: it stays as it is while more is loaded.
+#[derive(Debug)]
+pub(super) struct Ground {
+    crowds: Touched,
+    /// The participants of the records that change, as they were and as they will be.
+    own: BTreeSet<Node>,
+    /// The natural keys of these records.
+    naturals: BTreeSet<i64>,
+    /// Everybody who stands in a block with such a record.
+    mates: BTreeSet<Node>,
+}
+
+impl Ground {
+    fn of(context: &Context, changes: &[Change<'_>]) -> Self {
+        let crowds = Crowds::of(context, changes);
+        let (mut own, mut naturals, mut mates) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for change in changes {
+            for reading in change.before.into_iter().chain([change.after]) {
+                let Some(record) = reading.in_force() else { continue };
+                own.extend(record.participants().map(|person| Node::new(change.key, person.role)));
+                naturals.extend(reading.natural_block());
+                mates.extend(beside(context, &crowds, reading));
+            }
+        }
+        Self { crowds: crowds.into_touched(), own, naturals, mates }
+    }
+}
+
+/// Everybody who stands in a block with a record, unless nobody is compared there.
+fn beside<'a>(context: &'a Context, crowds: &'a Crowds<'_>, reading: &'a Reading) -> impl Iterator<Item = Node> + 'a {
+    let of_blocks = reading.blocks().iter().filter_map(|(block, _)| Some((*block, context.blocks.get(block)?)));
+    of_blocks.filter(|(block, _)| !crowds.stays_crowded(*block)).flat_map(|(_, mates)| mates.iter().copied())
+}
 
 /// The reach of a batch. Computed again after each load until nothing new turns up.
 #[derive(Debug, Default)]
@@ -32,34 +66,28 @@ pub(super) struct Reach<'a> {
 }
 
 impl<'a> Reach<'a> {
-    pub(super) fn of(context: &'a Context, batch: &'a Batch) -> Self {
-        let changes = changes(context, batch);
+    /// The reach of a batch; the ground is laid when the context holds what it needs, and given back the next time.
+    pub(super) fn of(context: &'a Context, batch: &Batch, ground: &'a mut Option<Ground>) -> Self {
         let mut reach = Self::default();
-        reach.request.voids = !context.asked.voids;
         reach.request.nodes_per_block_max = nodes_wanted(batch);
-        for (key, _) in batch.states().filter(|(key, _)| !context.asked.histories.contains(key)) {
-            reach.request.records.insert(key);
-            reach.request.histories.insert(key);
+        if ground.is_none() {
+            let changes = changes(context, batch);
+            reach.request = first_request(context, batch, &changes);
+            if !reach.request.is_empty() {
+                return reach;
+            }
+            *ground = Some(Ground::of(context, &changes));
         }
-        let states = || changes.iter().flat_map(|change| change.before.into_iter().chain([change.after]));
-        let blocks = states().flat_map(Reading::blocks).map(|(block, _)| *block);
-        reach.request.blocks = blocks.filter(|block| !context.asked.blocks.contains(block)).collect();
-        if !reach.request.is_empty() {
-            return reach;
-        }
-        reach.crowds = Crowds::of(context, &changes);
-        for change in &changes {
-            let states = change.before.into_iter().chain([change.after]);
-            states.for_each(|reading| reach.touch(context, change.key, reading));
-        }
+        let Some(ground) = ground else { return reach };
+        reach.crowds = Crowds::again(context, &ground.crowds);
+        reach.joined = ground.own.clone();
+        reach.naturals = ground.naturals.clone();
+        ground.mates.iter().for_each(|mate| reach.meet(context, *mate));
         for verdict in batch.verdicts() {
             verdict.records.iter().for_each(|key| reach.touch_stored(context, *key));
         }
         reach.follow_verdicts(context);
-        reach.joined = reach.spread(context, reach.joined.clone());
-        reach.judged = reach.spread_to_spouses(context, &reach.joined.clone());
-        let both = reach.joined.union(&reach.judged).copied().collect();
-        reach.seen = reach.spread_to_spouses(context, &both);
+        reach.spread(context);
         if reach.request.is_empty() {
             reach.want_scopes(context);
         }
@@ -69,17 +97,6 @@ impl<'a> Reach<'a> {
     fn want_record(&mut self, context: &Context, key: RecordKey) {
         if !context.asked.records.contains(&key) {
             self.request.records.insert(key);
-        }
-    }
-
-    /// A record that changes: its participants, and everybody who stands in a block with it.
-    fn touch(&mut self, context: &Context, key: RecordKey, reading: &Reading) {
-        let Some(record) = reading.in_force() else { return };
-        self.joined.extend(record.participants().map(|person| Node::new(key, person.role)));
-        self.naturals.extend(reading.natural_block());
-        for (block, _) in reading.blocks() {
-            let mates = context.blocks.get(block).filter(|_| !self.crowds.stays_crowded(*block));
-            mates.into_iter().flatten().for_each(|mate| self.meet(context, *mate));
         }
     }
 
@@ -96,15 +113,21 @@ impl<'a> Reach<'a> {
     /// A record that a verdict speaks of: as if it changed.
     fn touch_stored(&mut self, context: &Context, key: RecordKey) {
         self.want_record(context, key);
-        if let Some(stored) = context.entries.get(&key) {
-            let blocks = stored.present.blocks().iter().map(|(block, _)| *block);
-            self.request.blocks.extend(blocks.filter(|block| !context.asked.blocks.contains(block)));
-            self.touch(context, key, &stored.present);
-        }
+        let Some(reading) = context.entries.get(&key).map(|stored| &stored.present) else { return };
+        let blocks = reading.blocks().iter().map(|(block, _)| *block);
+        self.request.blocks.extend(blocks.filter(|block| !context.asked.blocks.contains(block)));
+        let Some(record) = reading.in_force() else { return };
+        self.joined.extend(record.participants().map(|person| Node::new(key, person.role)));
+        self.naturals.extend(reading.natural_block());
+        let mates: Vec<Node> = beside(context, &self.crowds, reading).collect();
+        mates.into_iter().for_each(|mate| self.meet(context, mate));
     }
 
     /// Verdicts join (or part) records that share no block: each record they speak of is reached too.
     fn follow_verdicts(&mut self, context: &Context) {
+        if context.verdicts.is_empty() {
+            return;
+        }
         let joined: BTreeSet<RecordKey> = self.joined.iter().map(|node| node.key).collect();
         for verdict in context.verdicts.values() {
             if verdict.records.iter().any(|key| joined.contains(key)) {
@@ -115,29 +138,19 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// Some participants with everybody in their clusters as they were.
-    fn spread(&mut self, context: &Context, nodes: BTreeSet<Node>) -> BTreeSet<Node> {
-        let mut all = nodes;
-        let clusters: BTreeSet<i64> = all.iter().filter_map(|node| Some(context.membership(*node)?.cluster)).collect();
-        for cluster in clusters {
-            if !context.asked.clusters.contains(&cluster) {
-                self.request.clusters.insert(cluster);
-            }
-            all.extend(context.clusters.get(&cluster).into_iter().flatten());
-        }
-        all.iter().for_each(|node| self.want_record(context, node.key));
-        all
-    }
-
-    /// The clusters of those who are married to some participants.
-    fn spread_to_spouses(&mut self, context: &Context, nodes: &BTreeSet<Node>) -> BTreeSet<Node> {
-        let married = nodes.iter().filter_map(|node| match node.role {
-            Role::Husband => Some(Node::new(node.key, Role::Wife)),
-            Role::Wife => Some(Node::new(node.key, Role::Husband)),
-            _ => None,
-        });
-        let spouses = married.filter(|spouse| !nodes.contains(spouse)).collect();
-        self.spread(context, spouses).difference(nodes).copied().collect()
+    /// From the joined to everybody in their clusters, to their spouses, and to the spouses of those.
+    fn spread(&mut self, context: &Context) {
+        let request = &mut self.request;
+        spread(context, &mut self.joined, request);
+        let joined = &self.joined;
+        let mut judged = spouses(joined.iter(), |spouse| joined.contains(spouse));
+        spread(context, &mut judged, request);
+        judged.retain(|node| !joined.contains(node));
+        let known = |node: &Node| joined.contains(node) || judged.contains(node);
+        let mut seen = spouses(joined.iter().chain(&judged), known);
+        spread(context, &mut seen, request);
+        seen.retain(|node| !known(node));
+        (self.judged, self.seen) = (judged, seen);
     }
 
     /// The scopes in which something may have been found before: of records that were known.
@@ -161,4 +174,45 @@ impl<'a> Reach<'a> {
     pub(super) fn records(&self) -> BTreeSet<RecordKey> {
         self.everybody().map(|node| node.key).collect()
     }
+}
+
+/// What must be known before anything else: the batch's records as they were, and who stands in their blocks.
+fn first_request(context: &Context, batch: &Batch, changes: &[Change<'_>]) -> Request {
+    let mut request =
+        Request { voids: !context.asked.voids, nodes_per_block_max: nodes_wanted(batch), ..Request::default() };
+    for (key, _) in batch.states().filter(|(key, _)| !context.asked.histories.contains(key)) {
+        request.records.insert(key);
+        request.histories.insert(key);
+    }
+    let states = changes.iter().flat_map(|change| change.before.into_iter().chain([change.after]));
+    let blocks = states.flat_map(Reading::blocks).map(|(block, _)| *block);
+    request.blocks = blocks.filter(|block| !context.asked.blocks.contains(block)).collect();
+    request
+}
+
+/// Adds everybody in the clusters of some participants as they were, and asks for all their records.
+fn spread(context: &Context, nodes: &mut BTreeSet<Node>, request: &mut Request) {
+    let clusters: BTreeSet<i64> = nodes.iter().filter_map(|node| Some(context.membership(*node)?.cluster)).collect();
+    for cluster in clusters {
+        if !context.asked.clusters.contains(&cluster) {
+            request.clusters.insert(cluster);
+        }
+        nodes.extend(context.clusters.get(&cluster).into_iter().flatten());
+    }
+    let mut last = None;
+    for node in nodes.iter().filter(|node| last.replace(node.key) != Some(node.key)) {
+        if !context.asked.records.contains(&node.key) {
+            request.records.insert(node.key);
+        }
+    }
+}
+
+/// Those who are married to some participants and are not known yet.
+fn spouses<'n>(nodes: impl Iterator<Item = &'n Node>, known: impl Fn(&Node) -> bool) -> BTreeSet<Node> {
+    let married = nodes.filter_map(|node| match node.role {
+        Role::Husband => Some(Node::new(node.key, Role::Wife)),
+        Role::Wife => Some(Node::new(node.key, Role::Husband)),
+        _ => None,
+    });
+    married.filter(|spouse| !known(spouse)).collect()
 }

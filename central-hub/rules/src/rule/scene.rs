@@ -1,7 +1,7 @@
 //! What a rule may look at: the entries and persons of the loaded clusters, and the verdicts about them.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use registry_schema::date::PartialDate;
 use registry_schema::field::Role;
@@ -22,7 +22,7 @@ pub struct Scene<'a> {
     pub(crate) persons: BTreeMap<Node, PersonId>,
     pub(crate) nodes: BTreeMap<PersonId, Vec<Node>>,
     /// The deceased of each cluster, by the cluster's other participants.
-    deceased: BTreeMap<Node, Rc<[Node]>>,
+    deceased: BTreeMap<Node, Arc<[Node]>>,
     pub(crate) verdicts: &'a BTreeMap<(RecordKey, RecordKey), Vec<&'a Verdict>>,
     pub(crate) policy: &'a Policy,
 }
@@ -109,13 +109,13 @@ impl<'a> Scene<'a> {
 }
 
 /// For everybody in a cluster who is not a deceased, the deceased of the cluster.
-fn deceased_beside(cluster: &Cluster) -> Vec<(Node, Rc<[Node]>)> {
+fn deceased_beside(cluster: &Cluster) -> Vec<(Node, Arc<[Node]>)> {
     let (deceased, others): (Vec<Node>, Vec<Node>) = cluster.nodes().partition(|node| node.role == Role::Deceased);
     if deceased.is_empty() {
         return Vec::new();
     }
-    let deceased: Rc<[Node]> = deceased.into();
-    others.into_iter().map(|node| (node, Rc::clone(&deceased))).collect()
+    let deceased: Arc<[Node]> = deceased.into();
+    others.into_iter().map(|node| (node, Arc::clone(&deceased))).collect()
 }
 
 /// The standing verdict about a pair of records.

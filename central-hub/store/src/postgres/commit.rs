@@ -291,7 +291,8 @@ async fn say(connection: &Connection, told: &Told<'_>, numbers: &BTreeMap<Origin
     connection.query_if(!keys.is_empty(), statements::NOTICE_ADD, by).await.map(drop)
 }
 
-async fn watermark(connection: &Connection, applied: &Applied) -> Outcome<()> {
+/// Notes how far a queue is judged, and each lane with it.
+pub(super) async fn watermark(connection: &Connection, applied: &Applied) -> Outcome<()> {
     let (mut origins, mut lanes, mut epochs, mut seqs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for ((origin, lane), (epoch, seq)) in &applied.lanes {
         origins.push(origin_number(*origin));

@@ -19,8 +19,9 @@ use super::pool::{Connection, STATEMENT_TIMEOUT_MS};
 use super::{Postgres, journal, statements};
 use crate::holdings::{Agreement, Fence, Greatest, PAGE_ROWS, Recount, Resync, ResyncState};
 use crate::national::{Answer, Holdings};
+pub(super) use kept::store;
 pub(super) use kept::{fold, read, reset, write};
-use kept::{read_holding, read_rows, store};
+use kept::{read_holding, read_rows};
 
 /// Holds whoever judges back, so that what is counted is what is kept.
 const HOLD_JUDGE: &str = "SELECT term FROM judge WHERE one = 1 FOR UPDATE";
@@ -179,6 +180,20 @@ async fn make(connection: &Connection, origin: Origin, fresh: &HoldingsKey) -> O
 async fn put(connection: &Connection, origin: Origin, key: &HoldingsKey) -> Outcome<()> {
     let (holding, _) = count(connection, origin, key, (SKETCH_CELLS, &[], false)).await?;
     store(connection, origin, &holding).await
+}
+
+/// The key of every holding.
+pub(super) async fn read_keys(connection: &Connection) -> Outcome<BTreeMap<Origin, HoldingsKey>> {
+    let origins = connection.query_once("SELECT origin FROM holding", &[]).await?;
+    let origins: Vec<Origin> = origins.iter().map(|row| codec::origin(row, 0)).collect::<Outcome<_>>()?;
+    let rows = read_rows(connection, &origins).await?;
+    Ok(rows.into_iter().map(|(origin, row)| (origin, row.key)).collect())
+}
+
+/// Makes a holding anew from the rows, inside a transaction.
+pub(super) async fn make_from_rows(connection: &Connection, origin: Origin) -> Outcome<()> {
+    let row = read_rows(connection, &[origin]).await?.remove(&origin).ok_or(Fault::Damaged("a holding"))?;
+    put(connection, origin, &row.key).await
 }
 
 /// Walks through every state of a province, page by page.

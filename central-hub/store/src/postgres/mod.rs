@@ -18,6 +18,7 @@ mod registry;
 mod cases;
 mod holdings;
 mod ledger;
+mod aside;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use crate::national::Answer;
 use pool::Pool;
 use seat::Seat;
 
+pub use aside::Aside;
 pub use place::PostgresUrl;
 
 /// The national store on PostgreSQL. Cloning gives another handle to the same connections.

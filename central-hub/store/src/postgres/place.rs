@@ -90,7 +90,7 @@ impl PostgresUrl {
             .keepalives_idle(KEEPALIVE_IDLE)
             .tcp_user_timeout(UNACKNOWLEDGED);
         let tls = tls(encrypted, self.authority_file.as_deref()).map_err(|reason| unusable(&place, reason))?;
-        Ok(Settings { config, tls, place })
+        Ok(Settings { config, tls, place, schema: None })
     }
 }
 

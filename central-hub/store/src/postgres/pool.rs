@@ -10,7 +10,8 @@ use futures::future::try_join_all;
 use rand::Rng as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Duration, Instant, sleep};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -35,11 +36,15 @@ const PAUSE: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Where the server is and how to speak to it.
+#[derive(Clone)]
 pub(super) struct Settings {
     pub(super) config: tokio_postgres::Config,
     pub(super) tls: MakeRustlsConnect,
     /// The server and the database, without user and password.
     pub(super) place: String,
+    /// Where the tables are sought first and next, instead of where the server says. What is built there is begun anew
+    /// when the server falls, so that its commits need not wait for the disk.
+    pub(super) schema: Option<(&'static str, String)>,
 }
 
 /// An open connection with its prepared statements.
@@ -70,6 +75,9 @@ impl Settings {
                  WHERE current_setting('synchronous_commit') = 'off'"
             ))
             .await?;
+        if let Some((first, next)) = &self.schema {
+            client.batch_execute(&format!("SET search_path = {first}, {next}; SET synchronous_commit = off")).await?;
+        }
         Ok(Connection { client, statements: Mutex::default() })
     }
 }
@@ -107,6 +115,11 @@ impl Connection {
         by: [&(dyn ToSql + Sync); N],
     ) -> Outcome<Vec<Row>> {
         if any { self.query(sql, by).await } else { Ok(Vec::new()) }
+    }
+
+    /// Begins to pour rows into a table.
+    pub(super) async fn copy_in(&self, sql: &str, types: &[Type]) -> Outcome<BinaryCopyInWriter> {
+        Ok(BinaryCopyInWriter::new(self.client.copy_in(sql).await?, types))
     }
 
     /// Runs a statement that was put together for this call.

@@ -13,7 +13,7 @@ use super::commit::Committed;
 use super::error::{Fault, Outcome};
 use super::pool::{Connection, STATEMENT_TIMEOUT_MS};
 use super::seat::Seat;
-use super::{Postgres, commit, holdings, load, statements};
+use super::{Aside, Postgres, commit, holdings, load, statements};
 use crate::error::StoreError;
 use crate::model::{
     Applied, DigestView, EntryRow, JournalId, NoticeRow, PersonView, Queue, RecordCounts, RecordView, Watermark,
@@ -109,6 +109,10 @@ impl Registry for Postgres {
             return Err(StoreError::Busy { place });
         }
         self.pool.run(|connection, _| async move { reset(&connection).await }).await
+    }
+
+    async fn aside(&self) -> Answer<Option<Aside>> {
+        Aside::begin(self).await
     }
 }
 

@@ -143,7 +143,7 @@ pub(super) async fn read_holding(connection: &Connection, origin: Origin, key: &
 }
 
 /// Writes a whole holding; nothing is left of the deltas.
-pub(super) async fn store(connection: &Connection, origin: Origin, holding: &Holding) -> Outcome<()> {
+pub(in super::super) async fn store(connection: &Connection, origin: Origin, holding: &Holding) -> Outcome<()> {
     let (number, root) = (origin_number(origin), holding.root());
     let version = i16::from(HOLDINGS_VERSION);
     let (buckets, sketch, sum) = (holding.buckets.encode(), holding.sketch.encode(), root.to_bytes().to_vec());

@@ -1,0 +1,126 @@
+//! Step three: who concerns whom. Blocks are sorted, too large ones are void, islands grow round the rest, and every
+//! record gets a batch in which nearly everybody stands who shares a block with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use hub_rules::islands::{Islands, ROUNDS, is_crowd};
+use hub_rules::verdict::Verdict;
+
+use super::BulkError;
+use super::items::{Beside, Numbered, Stand};
+use super::settle::Settled;
+use super::spool::{PARTS, Spool, Spooled};
+
+/// Everything that is to be judged, by batch.
+pub(super) struct Dealt {
+    /// Blocks in which too many stand.
+    pub(super) voids: BTreeSet<i64>,
+    /// States of records, each with the number of its batch; a batch lies in one part, and parts are in order.
+    pub(super) states: Spooled<Numbered>,
+    /// Who stands in a block beside a later batch.
+    pub(super) beside: Spooled<Beside>,
+    /// What operators said, by batch: in the one of its records.
+    pub(super) verdicts: BTreeMap<u32, Vec<Verdict>>,
+}
+
+pub(super) fn deal(settled: Settled, verdicts: Vec<Verdict>, scratch: &Path) -> Result<Dealt, BulkError> {
+    let Settled { mut islands, states, stands, spoken_of, .. } = settled;
+    let (shared, voids) = share(&stands, scratch)?;
+    let numbers = |verdict: &Verdict| -> Vec<u32> {
+        verdict.records.iter().filter_map(|key| spoken_of.get(key).copied()).collect()
+    };
+    // What a verdict joins must be judged with it.
+    for verdict in &verdicts {
+        numbers(verdict).windows(2).for_each(|pair| islands.bind(pair[0], pair[1]));
+    }
+    grow(&mut islands, &shared)?;
+    let batches = islands.deal();
+    let parts = Parts::of(&batches);
+    let beside = beside(&shared, &batches, &parts, scratch)?;
+    let mut by_batch: BTreeMap<u32, Vec<Verdict>> = BTreeMap::new();
+    for verdict in verdicts {
+        let batch = numbers(&verdict).first().map_or(0, |number| batches[*number as usize]);
+        by_batch.entry(batch).or_default().push(verdict);
+    }
+    let mut dealt = Spool::create(scratch, "dealt")?;
+    for part in 0..PARTS {
+        for Numbered { number, arrived } in states.consume(part)? {
+            let batch = batches[number as usize];
+            dealt.put(parts.of_batch(batch), &Numbered { number: batch, arrived })?;
+        }
+    }
+    Ok(Dealt { voids, states: dealt.finish()?, beside, verdicts: by_batch })
+}
+
+/// The blocks in which several stand, sorted, and those in which too many do.
+fn share(stands: &Spooled<Stand>, scratch: &Path) -> Result<(Spooled<Stand>, BTreeSet<i64>), BulkError> {
+    let (mut shared, mut voids) = (Spool::create(scratch, "shared")?, BTreeSet::new());
+    for part in 0..PARTS {
+        let mut stands = stands.consume(part)?;
+        stands.sort_unstable();
+        for block in stands.chunk_by(|one, other| one.block == other.block) {
+            if is_crowd(block.len()) {
+                voids.insert(block[0].block);
+            } else if block.len() > 1 {
+                for stand in block {
+                    shared.put(part, stand)?;
+                }
+            }
+        }
+    }
+    Ok((shared.finish()?, voids))
+}
+
+/// Joins who shares a block, small blocks first.
+fn grow(islands: &mut Islands, shared: &Spooled<Stand>) -> Result<(), BulkError> {
+    for round in ROUNDS {
+        for part in 0..PARTS {
+            let stands = shared.read(part)?;
+            for block in stands.chunk_by(|one, other| one.block == other.block) {
+                if round.contains(&block.len()) {
+                    block[1..].iter().for_each(|stand| islands.join(block[0].number, stand.number));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// For each block that reaches over several batches, what each of them must know of those before it.
+fn beside(
+    shared: &Spooled<Stand>,
+    batches: &[u32],
+    parts: &Parts,
+    scratch: &Path,
+) -> Result<Spooled<Beside>, BulkError> {
+    let mut spool = Spool::create(scratch, "beside")?;
+    let batch_of = |stand: &Stand| batches[stand.number as usize];
+    for part in 0..PARTS {
+        let stands = shared.consume(part)?;
+        for block in stands.chunk_by(|one, other| one.block == other.block) {
+            let reached: BTreeSet<u32> = block.iter().map(batch_of).collect();
+            for batch in reached.into_iter().skip(1) {
+                for stand in block.iter().filter(|stand| batch_of(stand) < batch) {
+                    spool.put(parts.of_batch(batch), &Beside { batch, block: stand.block, node: stand.node })?;
+                }
+            }
+        }
+    }
+    Ok(spool.finish()?)
+}
+
+/// Which part of a spool a batch lies in, so that parts hold about as much and are in the order of batches.
+struct Parts {
+    batches: usize,
+}
+
+impl Parts {
+    fn of(batches: &[u32]) -> Self {
+        Self { batches: batches.iter().max().map_or(1, |last| *last as usize + 1) }
+    }
+
+    const fn of_batch(&self, batch: u32) -> usize {
+        batch as usize * PARTS / self.batches
+    }
+}

@@ -1,0 +1,109 @@
+//! Step two: each record with all its states, and what the store keeps of it whoever else there is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use hub_rules::islands::{Cut, Islands, Settled as Record};
+use hub_store::postgres::Aside;
+use registry_schema::ids::RecordKey;
+use tokio::sync::mpsc;
+
+use super::items::{Arrived, Numbered, Stand};
+use super::spool::{PARTS, Spool, Spooled};
+use super::{BulkError, Step, Watch, on_a_thread};
+
+/// Records that are poured together: some ten megabytes.
+const POUR_RECORDS: usize = 8_000;
+
+/// Records by number.
+pub(super) struct Settled {
+    /// How many there are.
+    pub(super) records: u64,
+    /// Each of them, standing alone.
+    pub(super) islands: Islands,
+    /// Their states in the order of their numbers.
+    pub(super) states: Spooled<Numbered>,
+    /// Who stands where; one block lies in one part.
+    pub(super) stands: Spooled<Stand>,
+    /// The numbers of those of whom operators spoke.
+    pub(super) spoken_of: BTreeMap<RecordKey, u32>,
+}
+
+pub(super) async fn settle(
+    states: Spooled<Arrived>,
+    (spoken_of, cut): (BTreeSet<RecordKey>, Cut),
+    aside: &mut Aside,
+    scratch: &Path,
+    watch: &Watch<'_>,
+) -> Result<Settled, BulkError> {
+    let (poured, mut taken) = mpsc::channel(1);
+    let settling = Settling {
+        islands: Islands::new(cut),
+        states: Spool::create(scratch, "numbered")?,
+        stands: Spool::create(scratch, "stands")?,
+        wanted: spoken_of,
+        spoken_of: BTreeMap::new(),
+        records: 0,
+    };
+    let settler = tokio::spawn(on_a_thread(move || settling.all(&states, &poured)));
+    let mut records = 0;
+    while let Some(settled) = taken.recv().await {
+        let settled: Vec<Record> = settled;
+        aside.pour(&settled).await?;
+        records += settled.len() as u64;
+        watch.tell(Step::Settle, records)?;
+    }
+    let settled = settler.await.map_err(|_| BulkError::Interrupted)??;
+    aside.make_findable().await?;
+    Ok(settled)
+}
+
+struct Settling {
+    islands: Islands,
+    states: Spool<Numbered>,
+    stands: Spool<Stand>,
+    wanted: BTreeSet<RecordKey>,
+    spoken_of: BTreeMap<RecordKey, u32>,
+    records: u64,
+}
+
+impl Settling {
+    fn all(mut self, states: &Spooled<Arrived>, poured: &mpsc::Sender<Vec<Record>>) -> Result<Settled, BulkError> {
+        let mut waiting = Vec::with_capacity(POUR_RECORDS);
+        for part in 0..PARTS {
+            let mut arrived = states.consume(part)?;
+            arrived.sort_by_key(|arrived| arrived.key);
+            for of_one in arrived.chunk_by(|one, other| one.key == other.key) {
+                waiting.extend(self.one(part, of_one)?);
+                if waiting.len() == POUR_RECORDS {
+                    let full = std::mem::replace(&mut waiting, Vec::with_capacity(POUR_RECORDS));
+                    poured.blocking_send(full).map_err(|_| BulkError::Interrupted)?;
+                }
+            }
+        }
+        poured.blocking_send(waiting).map_err(|_| BulkError::Interrupted)?;
+        let (states, stands) = (self.states.finish()?, self.stands.finish()?);
+        Ok(Settled { records: self.records, islands: self.islands, states, stands, spoken_of: self.spoken_of })
+    }
+
+    fn one(&mut self, part: usize, arrived: &[Arrived]) -> Result<Option<Record>, BulkError> {
+        let key = arrived[0].key;
+        let Some(settled) = Record::of(key, arrived.iter().map(|arrived| arrived.state.clone())) else {
+            return Ok(None);
+        };
+        let number = self.islands.add().ok_or(BulkError::TooMany)?;
+        self.records += 1;
+        for (block, node) in &settled.blocks {
+            let block_part = usize::try_from(block.cast_unsigned() >> 48).unwrap_or_default();
+            self.stands.put(block_part, &Stand { block: *block, number, node: *node })?;
+        }
+        if self.wanted.contains(&key) {
+            self.spoken_of.insert(key, number);
+        }
+        for arrived in arrived {
+            let arrived = Arrived { key, state: arrived.state.clone() };
+            self.states.put(part, &Numbered { number, arrived })?;
+        }
+        Ok(Some(settled))
+    }
+}

@@ -1,0 +1,373 @@
+//! A registry that is built beside the one that stands, and takes its place in one transaction.
+//!
+//! It has a schema of its own with the very same tables, made by the very same migrations, so every statement of the
+//! registry works in it. What is known of a record alone is poured in by COPY before its index is there; what the
+//! judgement finds is committed like any plan. Until it takes its place nobody sees it; one that was interrupted is
+//! dropped when the next one begins.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures::try_join;
+use hub_rules::islands::Settled;
+use hub_rules::node::Node;
+use hub_rules::plan::{PastRow, RecordRow};
+use registry_schema::holdings::{Holding, HoldingsKey, SKETCH_CELLS};
+use registry_schema::ids::Origin;
+use registry_schema::sql;
+use tokio::sync::Mutex;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::codec::{self, get, origin_number, text};
+use super::commit::watermark;
+use super::error::{Fault, Outcome};
+use super::holdings::{make_from_rows, read_keys, store};
+use super::pool::{Connection, Pool, Settings};
+use super::seat::Seat;
+use super::{Postgres, statements};
+use crate::error::StoreError;
+use crate::model::Applied;
+use crate::national::{Answer, Registry as _};
+
+/// The schema in which it is built.
+const ASIDE: &str = "hotich_aside";
+/// The schema into which the registry that stood is moved before it is dropped.
+const OLD: &str = "hotich_old";
+/// Tables that are not judged from the journal: they stay where they are, and the registry aside has none of them.
+const EVIDENCE: &str = "journal, journal_head, cursor, resync, act, signer, grants";
+/// What takes the place of its namesake. Notices and the provinces' places in them are appended instead.
+const JUDGED: [&str; 16] = [
+    "watermark",
+    "record",
+    "past",
+    "block",
+    "void_block",
+    "member",
+    "finding",
+    "finding_record",
+    "verdict",
+    "verdict_record",
+    "digest",
+    "tally",
+    "ruling",
+    "holding",
+    "holding_checkpoint",
+    "holding_tail",
+];
+/// Bytes that the server sorts in memory while it makes an index.
+const INDEX_MEMORY: &str = "512MB";
+/// Where the registry stands, and whether its tables are spread over machines.
+const WHERE_IT_STANDS: &str =
+    "SELECT quote_ident(current_schema()), EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')";
+/// The lock of whoever builds aside: "hoti" and 3.
+const LOCK: &str = "SELECT pg_try_advisory_lock(1752134761, 3)";
+/// How long taking the place waits for those who read, in milliseconds.
+const PLACE_TIMEOUT_MS: u32 = 60_000;
+
+/// A registry beside the one that stands.
+pub struct Aside {
+    registry: Postgres,
+    home: String,
+    /// The term in which this process judges where the registry stands; who does not judge there may build and look.
+    term: Option<i64>,
+    holdings: BTreeMap<Origin, (HoldingsKey, Holding)>,
+}
+
+impl Aside {
+    /// Begins one, empty. `None` where the server spreads tables over machines: those were placed by hand.
+    pub(super) async fn begin(beside: &Postgres) -> Answer<Option<Self>> {
+        let place = beside.pool.settings().place.clone();
+        let term = beside.lead().await?.map(u64::cast_signed);
+        let settings = beside.pool.settings().clone();
+        let begun = begin(settings, term.unwrap_or_default()).await;
+        let Some(Begun { home, settings, builder, keys }) = begun.map_err(|fault| fault.into_store_error(&place))?
+        else {
+            return Ok(None);
+        };
+        let seat = Arc::new(Mutex::new(Seat::Taken(builder, term.unwrap_or_default())));
+        let registry = Postgres { pool: Arc::new(Pool::new(settings)), seat };
+        let holdings = keys.into_iter().map(|(origin, key)| (origin, (key, Holding::with_cells(SKETCH_CELLS))));
+        Ok(Some(Self { registry, home, term, holdings: holdings.collect() }))
+    }
+
+    /// The store whose registry it is: what is loaded and committed there is aside.
+    #[must_use]
+    pub const fn registry(&self) -> &Postgres {
+        &self.registry
+    }
+
+    /// Pours in what is known of records alone. Each record comes once.
+    ///
+    /// # Errors
+    /// The server cannot be written; a part may have been poured, and the registry must be begun anew.
+    pub async fn pour(&mut self, settled: &[Settled]) -> Answer<()> {
+        for record in settled {
+            if let Some((key, holding)) = self.holdings.get_mut(&record.present.key.origin) {
+                holding.add(key, record.present.key, &record.held);
+            }
+        }
+        let pool = &self.registry.pool;
+        try_join!(
+            pool.run(|connection, tries| async move { once(tries, pour_records(&connection, settled)).await }),
+            pool.run(|connection, tries| async move { once(tries, pour_past(&connection, settled)).await }),
+            pool.run(|connection, tries| async move { once(tries, pour_blocks(&connection, settled)).await }),
+        )?;
+        Ok(())
+    }
+
+    /// Makes records findable, once all of them were poured in.
+    ///
+    /// # Errors
+    /// The server cannot be written.
+    pub async fn make_findable(&self) -> Answer<()> {
+        self.long(
+            "ALTER TABLE record ADD PRIMARY KEY (origin, record_id);
+             ALTER TABLE past ADD PRIMARY KEY (origin, record_id, version, clock, content_hash)",
+        )
+        .await
+    }
+
+    /// Writes what is known at the end: the blocks in which too many stand, the sums of each province, and the index of
+    /// the blocks.
+    ///
+    /// # Errors
+    /// The server cannot be written.
+    pub async fn finish(&self, voids: &[i64]) -> Answer<()> {
+        let holdings = &self.holdings;
+        let written = self.registry.pool.run(|connection, _| async move {
+            connection.batch("BEGIN").await?;
+            connection.query_if(!voids.is_empty(), statements::VOID_ADD, [&voids]).await?;
+            for (origin, (_, holding)) in holdings {
+                store(&connection, *origin, holding).await?;
+            }
+            connection.batch("COMMIT").await
+        });
+        written.await?;
+        self.long("ALTER TABLE block ADD PRIMARY KEY (block, origin, record_id, role); ANALYZE").await
+    }
+
+    /// Puts this registry in the place of the one that stands, with how far each queue is judged and under what.
+    ///
+    /// # Errors
+    /// Another process judges now, or readers do not end; the one that stands stays then.
+    pub async fn take_place(self, applied: &[Applied], ruling: &str) -> Answer<()> {
+        let place = &self.registry.pool.settings().place;
+        let term = self.term.ok_or_else(|| StoreError::Busy { place: place.clone() })?;
+        let placed = take_place(&self, term, applied, ruling).await;
+        placed.map_err(|fault| fault.into_store_error(place))
+    }
+
+    /// Drops it.
+    ///
+    /// # Errors
+    /// The server cannot be written; what is left is dropped when the next one begins.
+    pub async fn abandon(self) -> Answer<()> {
+        self.long(&format!("DROP SCHEMA {ASIDE} CASCADE")).await
+    }
+
+    /// Runs what may take long, on a connection of its own.
+    async fn long(&self, sql: &str) -> Answer<()> {
+        let settings = self.registry.pool.settings();
+        let run = async {
+            let connection = settings.connect().await?;
+            connection
+                .batch(&format!("SET statement_timeout = 0; SET maintenance_work_mem = '{INDEX_MEMORY}'"))
+                .await?;
+            connection.batch(sql).await
+        };
+        run.await.map_err(|fault: Fault| fault.into_store_error(&settings.place))
+    }
+}
+
+/// What was poured in before an answer was lost may be there or not.
+async fn once<T>(tries: u32, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    if tries > 0 {
+        let reason = "the server hung up while the registry was built aside; it is begun anew".to_owned();
+        return Err(Fault::Said(StoreError::Unusable { place: "the store".to_owned(), reason }));
+    }
+    work.await
+}
+
+/// A schema that was made, and whom it belongs to.
+struct Begun {
+    home: String,
+    settings: Settings,
+    builder: Connection,
+    keys: BTreeMap<Origin, HoldingsKey>,
+}
+
+/// Makes the schema on a connection that holds the lock of whoever builds.
+async fn begin(settings: Settings, term: i64) -> Outcome<Option<Begun>> {
+    let looks = settings.connect().await?;
+    let row = looks.query_once(WHERE_IT_STANDS, &[]).await?.pop().ok_or(Fault::Damaged("the schema"))?;
+    let (home, is_spread): (String, bool) = (get(&row, 0)?, get(&row, 1)?);
+    if is_spread {
+        return Ok(None);
+    }
+    let settings = Settings { schema: Some((ASIDE, home.clone())), ..settings };
+    let builder = settings.connect().await?;
+    let locked = builder.query_once(LOCK, &[]).await?.pop().ok_or(Fault::Damaged("the lock of who builds"))?;
+    if !get::<bool>(&locked, 0)? {
+        return Err(Fault::Said(StoreError::Busy { place: settings.place.clone() }));
+    }
+    builder
+        .batch(&format!(
+            "BEGIN; SET LOCAL statement_timeout = 0;
+             DROP SCHEMA IF EXISTS {ASIDE} CASCADE; CREATE SCHEMA {ASIDE}; SET LOCAL search_path = {ASIDE}"
+        ))
+        .await?;
+    for migration in sql::NATIONAL_POSTGRES {
+        builder.batch(migration).await?;
+    }
+    builder
+        .batch(&format!(
+            "DROP TABLE {EVIDENCE};
+             ALTER TABLE record DROP CONSTRAINT record_pkey; ALTER TABLE past DROP CONSTRAINT past_pkey;
+             ALTER TABLE block DROP CONSTRAINT block_pkey;
+             UPDATE judge SET term = {term};
+             INSERT INTO province SELECT * FROM {home}.province; UPDATE province SET notice_seq = 0;
+             INSERT INTO holding SELECT * FROM {home}.holding;
+             UPDATE holding SET count = 0, tail_no = 0, tail_items = 0, sum = decode(repeat('00', 32), 'hex');
+             COMMIT"
+        ))
+        .await?;
+    let keys = read_keys(&builder).await?;
+    Ok(Some(Begun { home, settings, builder, keys }))
+}
+
+async fn take_place(aside: &Aside, term: i64, applied: &[Applied], ruling: &str) -> Outcome<()> {
+    let home = &aside.home;
+    let connection = aside.registry.pool.settings().connect().await?;
+    connection
+        .batch(&format!(
+            "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {PLACE_TIMEOUT_MS};
+             SET LOCAL synchronous_commit = on"
+        ))
+        .await?;
+    let fence = format!("UPDATE {home}.judge SET commit_id = 0 WHERE one = 1 AND term = $1 RETURNING term");
+    if connection.query_once(&fence, &[&term]).await?.is_empty() {
+        return Err(Fault::Said(StoreError::Busy { place: aside.registry.pool.settings().place.clone() }));
+    }
+    adopt(&connection, home).await?;
+    for applied in applied {
+        watermark(&connection, applied).await?;
+    }
+    connection.query("INSERT INTO ruling (one, words) VALUES (1, $1)", [&text(ruling)]).await?;
+    let mut moves = grants(&connection, home).await?;
+    moves.insert_str(
+        0,
+        &format!(
+            "INSERT INTO {home}.notice (notice_seq, record_id, said_ms, origin, subject, outcome, rule, others, english,
+               vietnamese, detail)
+             SELECT said.notice_seq + province.notice_seq, record_id, said_ms, origin, subject, outcome, rule, others,
+               english, vietnamese, detail
+             FROM {ASIDE}.notice AS said JOIN {home}.province USING (origin);
+             UPDATE {home}.province AS there SET notice_seq = there.notice_seq + here.notice_seq
+             FROM {ASIDE}.province AS here WHERE here.origin = there.origin;
+             CREATE SCHEMA {OLD};"
+        ),
+    );
+    for table in JUDGED {
+        moves.push_str(&format!(
+            "ALTER TABLE {home}.{table} SET SCHEMA {OLD}; ALTER TABLE {ASIDE}.{table} SET SCHEMA {home};"
+        ));
+    }
+    moves.push_str(&format!("DROP SCHEMA {OLD} CASCADE; DROP SCHEMA {ASIDE} CASCADE; COMMIT"));
+    connection.batch(&moves).await
+}
+
+/// Takes over the keys of provinces that came while it was built, with sums of what is known of them.
+async fn adopt(connection: &Connection, home: &str) -> Outcome<()> {
+    let sql = format!(
+        "INSERT INTO holding SELECT * FROM {home}.holding WHERE origin NOT IN (SELECT origin FROM holding)
+         RETURNING origin"
+    );
+    for row in connection.query_once(&sql, &[]).await? {
+        make_from_rows(connection, codec::origin(&row, 0)?).await?;
+    }
+    // How the last comparison ended is no judgement.
+    connection
+        .batch(&format!(
+            "UPDATE holding AS here SET compared_ms = there.compared_ms, roots_agree = there.roots_agree
+             FROM {home}.holding AS there WHERE there.origin = here.origin"
+        ))
+        .await
+}
+
+/// What others were allowed to do with the tables that stand, as statements about those that take their place.
+async fn grants(connection: &Connection, home: &str) -> Outcome<String> {
+    const SQL: &str = "SELECT format('GRANT %s ON %I.%I TO %s%s;', privilege_type, $2::text, relname,
+           CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
+           CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+         FROM pg_class, aclexplode(relacl)
+         WHERE relnamespace = $1::text::regnamespace AND relname = ANY ($3::text[]) AND grantee <> relowner";
+    let rows = connection.query_once(SQL, &[&home, &ASIDE, &JUDGED.as_slice()]).await?;
+    rows.iter().map(|row| get::<String>(row, 0)).collect()
+}
+
+async fn pour_records(connection: &Connection, settled: &[Settled]) -> Outcome<()> {
+    const SQL: &str = "COPY record (origin, record_id, kind, standing, version, clock, content_hash, canonical)
+         FROM STDIN (FORMAT binary)";
+    const TYPES: [Type; 8] =
+        [Type::INT2, Type::INT8, Type::INT2, Type::INT2, Type::INT8, Type::INT8, Type::BYTEA, Type::BYTEA];
+    let mut copy = pin!(connection.copy_in(SQL, &TYPES).await?);
+    for record in settled {
+        let RecordRow { key, kind, standing, state } = &record.present;
+        let by: [&(dyn ToSql + Sync); 8] = [
+            &origin_number(key.origin),
+            &key.id.number(),
+            &i16::from(*kind),
+            &i16::from(standing.number()),
+            &i64::from(state.version.0),
+            &state.clock.number().cast_signed(),
+            &&state.content_hash.0[..],
+            &&state.canonical[..],
+        ];
+        copy.as_mut().write(&by).await?;
+    }
+    finish(copy).await
+}
+
+async fn pour_past(connection: &Connection, settled: &[Settled]) -> Outcome<()> {
+    const SQL: &str = "COPY past (origin, record_id, version, clock, content_hash, canonical, valid)
+         FROM STDIN (FORMAT binary)";
+    const TYPES: [Type; 7] = [Type::INT2, Type::INT8, Type::INT8, Type::INT8, Type::BYTEA, Type::BYTEA, Type::BOOL];
+    let rows: Vec<&PastRow> = settled.iter().flat_map(|record| &record.past).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut copy = pin!(connection.copy_in(SQL, &TYPES).await?);
+    for PastRow { key, state, valid } in rows {
+        let by: [&(dyn ToSql + Sync); 7] = [
+            &origin_number(key.origin),
+            &key.id.number(),
+            &i64::from(state.version.0),
+            &state.clock.number().cast_signed(),
+            &&state.content_hash.0[..],
+            &&state.canonical[..],
+            valid,
+        ];
+        copy.as_mut().write(&by).await?;
+    }
+    finish(copy).await
+}
+
+async fn pour_blocks(connection: &Connection, settled: &[Settled]) -> Outcome<()> {
+    const SQL: &str = "COPY block (block, origin, record_id, role) FROM STDIN (FORMAT binary)";
+    const TYPES: [Type; 4] = [Type::INT8, Type::INT2, Type::INT8, Type::INT2];
+    let mut copy = pin!(connection.copy_in(SQL, &TYPES).await?);
+    for record in settled {
+        for (block, Node { key, role }) in &record.blocks {
+            let by: [&(dyn ToSql + Sync); 4] =
+                [block, &origin_number(key.origin), &key.id.number(), &i16::from(role.code())];
+            copy.as_mut().write(&by).await?;
+        }
+    }
+    finish(copy).await
+}
+
+async fn finish(copy: std::pin::Pin<&mut BinaryCopyInWriter>) -> Outcome<()> {
+    Ok(copy.finish().await.map(drop)?)
+}
