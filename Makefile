@@ -10,7 +10,7 @@ ENTRIES ?= 100000
 RESYNC_ENTRIES ?= 1000000
 CARGO ?= cargo
 
-.PHONY: help build demo test lint sim fuzz bench bench-postgres bench-peers bench-resync clean
+.PHONY: help build demo test lint sim fuzz bench bench-postgres bench-peers bench-nation bench-resync clean
 
 help: ## Name the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -56,6 +56,11 @@ bench-peers: ## Ours beside COPY, pgloader and logical replication, on one serve
 	$(CARGO) build --release --locked -p registry-benches
 	HOTICH_POSTGRES_WAL=logical HOTICH_POSTGRES_BUFFERS=1GB \
 		.ci/postgres benches/peers.sh $(ENTRIES) target/bench/report.json
+
+bench-nation: ## Real agents and a hub on PostgreSQL, from a provincial commit to the registry (ENTRIES, TLS=0 without TLS)
+	@.ci/need postgres psql sqlite3
+	$(CARGO) build --release --locked --bins
+	HOTICH_POSTGRES_BUFFERS=1GB .ci/postgres benches/nation.sh $(ENTRIES) target/bench/nation.json
 
 bench-resync: ## What it costs to find differences (RESYNC_ENTRIES), beside negentropy
 	$(CARGO) run --release --locked -p registry-benches --bin bench-resync -- --entries $(RESYNC_ENTRIES) \
