@@ -121,13 +121,13 @@ impl Desk {
             mapping,
             rejects: Some(self.folder.path().join("rejects.csv")),
             authority: None,
-            dry_run: self.imports % 16 != 0,
+            dry_run: !self.imports.is_multiple_of(16),
             split: None,
             now: &|| "2026-01-01T00:00:00Z".to_owned(),
         };
         let report = import(&mut self.store, &request, &mut |_| ())?;
         assert_eq!(report.imported + report.absorbed + report.rejected, report.rows, "no row is lost");
-        if self.imports % 1024 == 0 {
+        if self.imports.is_multiple_of(1024) {
             // The store and its earlier reject files would grow for ever.
             *self = Self { imports: self.imports, ..Self::new() };
         }
