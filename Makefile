@@ -6,11 +6,14 @@ WAIT ?= 1
 SEEDS ?= 10000
 SERVER_SEEDS ?= 500
 FUZZ_SECONDS ?= 60
+SECONDS ?= 60
+RESYNC_SEEDS ?= 1000
 ENTRIES ?= 100000
 RESYNC_ENTRIES ?= 1000000
 CARGO ?= cargo
 
-.PHONY: help build demo test lint sim fuzz bench bench-postgres bench-peers bench-nation bench-resync clean
+.PHONY: help build demo test lint sim fuzz overload resync-crashes deny advisories bench bench-postgres bench-peers \
+	bench-nation bench-resync clean
 
 help: ## Name the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -38,9 +41,32 @@ sim: ## Order independence over SEEDS seeded worlds, SERVER_SEEDS of them on Pos
 	HOTICH_SEEDS=$(SERVER_SEEDS) .ci/postgres $(CARGO) nextest run --locked --release -p hub-store \
 		-E 'test(any_order_gives_one_nation) & binary(postgres)'
 
-fuzz: ## Hostile bytes for every reader, FUZZ_SECONDS each, on other seeds each time
+fuzz: ## Hostile bytes for every reader and file, FUZZ_SECONDS each, on other seeds each time (or HOTICH_FUZZ_INPUTS=n)
 	@.ci/need cargo-nextest
-	HOTICH_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) nextest run --locked --release -p registry-proto --test hostile
+	HOTICH_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) nextest run --locked --release -p registry-proto -p sync-agent \
+		--test hostile
+
+overload: ## Ten times what the hub admits, for SECONDS: live latency, memory, goodput, into target/bench/overload.json
+	@.ci/need cargo-nextest
+	@mkdir -p target/bench
+	$(CARGO) build --locked --release --bins
+	HOTICH_OVERLOAD_SECONDS=$(SECONDS) HOTICH_OVERLOAD_REPORT=$(CURDIR)/target/bench/overload.json \
+		$(CARGO) nextest run --locked --release -p central-hub --test overload
+	@cat target/bench/overload.json
+
+resync-crashes: ## Comparisons under RESYNC_SEEDS schedules of crashes, with 5,000 changes in flight
+	@.ci/need cargo-nextest
+	HOTICH_SEEDS=$(RESYNC_SEEDS) $(CARGO) nextest run --locked --release -p central-hub --test resync_crashes
+
+# Built here and nowhere else: some minutes, once.
+target/tools/bin/cargo-deny:
+	$(CARGO) install --locked --root target/tools --version 0.20.2 cargo-deny
+
+deny: target/tools/bin/cargo-deny ## Licences, duplicates and sources of what we depend on (deny.toml); no network
+	target/tools/bin/cargo-deny --locked --offline check licenses bans sources
+
+advisories: target/tools/bin/cargo-deny ## Known weaknesses of what we depend on; fetches the database of RustSec
+	target/tools/bin/cargo-deny --locked check advisories
 
 bench: ## How fast, beside its bound (ENTRIES); see benches/README.md
 	$(CARGO) run --release --locked -p registry-benches --bin bench-judge -- --entries $(ENTRIES) --out target/bench/judge.json

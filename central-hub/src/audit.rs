@@ -2,7 +2,8 @@
 //!
 //! Walks every lane of every province from its first frame: each frame must open (CRC, bounds, hashes), continue the
 //! chain of the one before, end in the chain that was noted when it came, and be signed by a key that its province had
-//! when it came. The acts of operators must continue one another, too.
+//! when it came. Each lane must reach the place that was acknowledged. The acts of operators must continue one another,
+//! too.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use prost::Message as _;
 use registry_proto::position::Cursor;
 use registry_proto::signature::PublicKey;
 use registry_proto::{frame, v1};
-use registry_schema::ids::{Lane, Origin};
+use registry_schema::ids::{Lane, Origin, Seq};
 use serde::Serialize;
 
 /// Bytes of journal that are read at once.
@@ -53,7 +54,7 @@ pub const DEFECTS_MAX: usize = 100;
 /// Something that is not as it came.
 #[derive(Debug, Serialize)]
 pub struct Defect {
-    /// The journal entry; 0 for the ledger of operators.
+    /// The journal entry; 0 for the end of a lane and for the ledger of operators.
     pub journal_id: i64,
     /// Whose lane.
     pub province: Option<Origin>,
@@ -69,8 +70,11 @@ pub struct Defect {
 /// The store cannot be read.
 pub async fn audit<S: NationalStore>(store: &S, mut progress: impl FnMut(u64)) -> Result<AuditReport, StoreError> {
     let mut walk = Walk::default();
+    let mut acknowledged = Vec::new();
     for province in store.provinces().await? {
-        walk.signers.insert(province.origin, store.signers(province.origin).await?);
+        let origin = province.origin;
+        walk.signers.insert(origin, store.signers(origin).await?);
+        acknowledged.extend(store.cursors(origin).await?.into_iter().map(|cursor| (origin, cursor)));
     }
     for queue in Queue::ALL {
         let mut after = JournalId::default();
@@ -82,6 +86,7 @@ pub async fn audit<S: NationalStore>(store: &S, mut progress: impl FnMut(u64)) -
             progress(walk.report.journal_entries);
         }
     }
+    acknowledged.iter().for_each(|(origin, cursor)| walk.see_end(*origin, cursor));
     walk_acts(store, &mut walk).await?;
     walk.report.lanes = walk.lanes.len();
     walk.report.intact = walk.report.defects.is_empty();
@@ -122,8 +127,9 @@ impl Walk {
         self.report.journal_entries += 1;
         match &entry.body {
             JournalBody::Verdict(_) => self.report.verdicts += 1,
-            JournalBody::Frame { origin, lane, chain, bytes, .. } => {
-                if let Err(reason) = self.see_frame(*origin, *chain, bytes, entry.received_ms)
+            JournalBody::Frame { origin, epoch, lane, last_seq, chain, bytes } => {
+                let place = Cursor { epoch: *epoch, lane: *lane, seq: *last_seq, chain: *chain };
+                if let Err(reason) = self.see_frame(*origin, place, bytes, entry.received_ms)
                     && self.report.defects.len() < DEFECTS_MAX
                 {
                     let (province, lane) = (Some(*origin), Some(*lane));
@@ -133,13 +139,7 @@ impl Walk {
         }
     }
 
-    fn see_frame(
-        &mut self,
-        origin: Origin,
-        noted: registry_schema::digest::Hash256,
-        bytes: &[u8],
-        received_ms: i64,
-    ) -> Result<(), String> {
+    fn see_frame(&mut self, origin: Origin, noted: Cursor, bytes: &[u8], received_ms: i64) -> Result<(), String> {
         let frame = v1::Frame::decode(bytes).map_err(|error| format!("the frame cannot be read: {error}"))?;
         let opened = frame::open(origin, &frame).map_err(|error| error.to_string())?;
         self.report.changes += opened.changes.len() as u64;
@@ -156,10 +156,22 @@ impl Walk {
         if before.chain != opened.previous_chain {
             return Err("it does not continue the chain of the frame before".to_owned());
         }
-        if opened.chain != noted {
-            return Err("its chain is not the one that was noted when it came".to_owned());
+        if *lane != noted {
+            return Err("its place or its chain is not the one that was noted when it came".to_owned());
         }
         self.see_signature(origin, &frame, received_ms)
+    }
+
+    /// A lane goes at least as far as it was acknowledged when the walk began: else its end was cut off.
+    fn see_end(&mut self, origin: Origin, acknowledged: &hub_store::model::Cursor) {
+        let lane = acknowledged.lane;
+        let end = self.lanes.get(&(origin, lane)).filter(|end| end.epoch == acknowledged.epoch);
+        let seq = end.map_or(Seq(0), |end| end.seq);
+        let is_other = end.is_some_and(|end| end.seq == acknowledged.seq && end.chain != acknowledged.chain);
+        if seq < acknowledged.seq || is_other {
+            let reason = format!("the journal ends at change {seq}, and {} was acknowledged", acknowledged.seq);
+            self.report.defects.push(Defect { journal_id: 0, province: Some(origin), lane: Some(lane), reason });
+        }
     }
 
     /// A key that the ledger names is among those of its province: else somebody took it away, and with it the evidence.

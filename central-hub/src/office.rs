@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::clock::now_ms;
 use crate::pki::{Bearer, Folder, PkiError, identify};
-use crate::role::Role;
+use crate::role::{Post, Role};
 
 /// The longest reason, in bytes: a paragraph.
 const REASON_BYTES_MAX: usize = 2_000;
@@ -62,7 +62,7 @@ pub enum OfficeError {
 #[derive(Debug, Clone)]
 pub struct Office {
     who: String,
-    role: Role,
+    post: Post,
     /// Nobody was given a role yet: a trial, in which everybody may do everything, under any name.
     is_open: bool,
 }
@@ -94,9 +94,10 @@ impl Office {
         };
         let grants = store.grants().await?;
         let is_open = grants.is_empty();
-        let given = grants.iter().find(|grant| grant.name == who).and_then(|grant| Role::parse(&grant.role));
-        let role = if is_open { Role::Administrator } else { given.unwrap_or(Role::Nobody) };
-        Ok(Self { who, role, is_open })
+        let given = grants.iter().find(|grant| grant.name == who).and_then(|grant| Post::parse(&grant.role));
+        let all = Post { role: Role::Administrator, sees_sensitive: true };
+        let post = if is_open { all } else { given.unwrap_or(Role::Nobody.into()) };
+        Ok(Self { who, post, is_open })
     }
 
     /// Whose name stands under a decision.
@@ -137,10 +138,10 @@ impl Office {
             return Err(OfficeError::TooLong);
         }
         let (who, at_ms) = (self.who.clone(), now_ms());
-        if !self.role.may(verb) {
+        if !self.post.role.may(verb) {
             let object = format!("{} {object}", verb.name());
             store.note(Act { at_ms, who, verb: Verb::Refuse, object, reason: reason.to_owned() }).await?;
-            return Err(OfficeError::NotAllowed { who: self.who.clone(), role: self.role, verb });
+            return Err(OfficeError::NotAllowed { who: self.who.clone(), role: self.post.role, verb });
         }
         store.note(Act { at_ms, who, verb, object: object.to_owned(), reason: reason.to_owned() }).await?;
         Ok(())
@@ -154,19 +155,27 @@ impl Office {
         &self,
         store: &S,
         name: &str,
-        role: Role,
+        post: impl Into<Post>,
         reason: &str,
     ) -> Result<(), OfficeError> {
-        let grants = store.grants().await?;
-        let is_administrator = |grant: &&Grant| grant.role == Role::Administrator.name() && grant.name != name;
-        if role != Role::Administrator && !grants.iter().any(|grant| is_administrator(&grant)) {
+        let (post, grants) = (post.into(), store.grants().await?);
+        let is_administrator = |grant: &&Grant| {
+            Post::parse(&grant.role).is_some_and(|post| post.role == Role::Administrator) && grant.name != name
+        };
+        if post.role != Role::Administrator && !grants.iter().any(|grant| is_administrator(&grant)) {
             let first = "the first role given is `administrator`, for otherwise nobody could give another";
             let last = "this is the last administrator; give that role to somebody else first";
             return Err(OfficeError::Locked(if grants.is_empty() { first } else { last }));
         }
-        self.act(store, Verb::Grant, &format!("{name} {}", role.name()), reason).await?;
-        let grant = Grant { name: name.to_owned(), role: role.name().to_owned(), granted_ms: now_ms() };
+        self.act(store, Verb::Grant, &format!("{name} {}", post.name()), reason).await?;
+        let grant = Grant { name: name.to_owned(), role: post.name(), granted_ms: now_ms() };
         Ok(store.grant(grant).await?)
+    }
+
+    /// Whether sensitive fields are shown to whom gives the command.
+    #[must_use]
+    pub const fn sees_sensitive(&self) -> bool {
+        self.post.sees_sensitive
     }
 
     /// Who gives the command.
@@ -206,6 +215,7 @@ mod tests {
         let office = enter(store).await;
         let me = office.who().to_owned();
         assert_eq!(office.signs(Some("lan".to_owned())).unwrap(), "lan");
+        assert!(office.sees_sensitive(), "a trial");
         office.look(store, "person P1", "").await.unwrap();
         assert!(matches!(office.grant(store, "lan", Role::Viewer, "").await, Err(OfficeError::Locked(_))));
         office.grant(store, "lan", Role::Administrator, "appointed").await.unwrap();
@@ -218,8 +228,11 @@ mod tests {
         assert!(matches!(viewer.look(store, "person P1", " ").await, Err(OfficeError::NoReason)));
         viewer.look(store, "person P1", "letter 12").await.unwrap();
         assert!(viewer.act(store, Verb::Revoke, "01@2008", "").await.is_err());
+        assert!(!viewer.sees_sensitive());
+        office.grant(store, &me, Post { role: Role::Viewer, sees_sensitive: true }, "statistics").await.unwrap();
+        assert!(enter(store).await.sees_sensitive());
         assert!(matches!(office.grant(store, "lan", Role::Nobody, "left").await, Err(OfficeError::Locked(_))));
         let verbs: Vec<_> = store.acts(0, 100).await.unwrap().into_iter().map(|row| row.act.verb).collect();
-        assert_eq!(verbs, [Verb::Look, Verb::Grant, Verb::Refuse, Verb::Grant, Verb::Look, Verb::Refuse]);
+        assert_eq!(verbs, [Verb::Look, Verb::Grant, Verb::Refuse, Verb::Grant, Verb::Look, Verb::Refuse, Verb::Grant]);
     }
 }

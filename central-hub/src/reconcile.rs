@@ -25,6 +25,9 @@ pub use long::BULK_STATES_MIN;
 const LIVE_BATCH_BYTES: usize = 128 * 1024;
 /// Bytes of backlog journal that are judged together: about two thousand entries, so that live ones wait briefly.
 const BACKLOG_BATCH_BYTES: usize = 256 * 1024;
+/// Changes after which a batch takes no further journal entry: bytes say little, since a book of like entries shrinks to a
+/// tenth of others. A live entry waits for one batch at most.
+const BATCH_CHANGES_MAX: usize = 2_000;
 /// How long an idle reconciler sleeps when nobody wakes it: verdicts of other processes are seen after this long.
 const IDLE_MS: u64 = 200;
 /// How long the reconciler waits after the store refused something that may pass.
@@ -215,7 +218,7 @@ pub async fn judge<S: NationalStore>(
     queue: Queue,
     entries: &[JournalEntry],
 ) -> Result<Tally, StoreError> {
-    let (batch, applied) = gather_batch(queue, entries);
+    let (batch, applied, _) = gather_batch(queue, entries, usize::MAX);
     judge_batch(store, policy, &batch, applied).await
 }
 
@@ -229,7 +232,7 @@ pub async fn judge_on<S: NationalStore>(
     queue: Queue,
     entries: &[JournalEntry],
 ) -> Result<Tally, StoreError> {
-    let (batch, applied) = gather_batch(queue, entries);
+    let (batch, applied, _) = gather_batch(queue, entries, usize::MAX);
     let applied = Applied { journal: JournalId::default(), lanes: BTreeMap::new(), ..applied };
     judge_batch(registry, policy, &batch, applied).await
 }
@@ -258,9 +261,8 @@ async fn read<S: NationalStore>(store: S, queue: Queue, after: JournalId) -> Res
     if entries.is_empty() {
         return Ok(None);
     }
-    let count = entries.len();
-    match spawn_blocking(move || gather_batch(queue, &entries)).await {
-        Ok((batch, applied)) => Ok(Some(Read { batch, applied, entries: count })),
+    match spawn_blocking(move || gather_batch(queue, &entries, BATCH_CHANGES_MAX)).await {
+        Ok((batch, applied, entries)) => Ok(Some(Read { batch, applied, entries })),
         Err(failed) if failed.is_panic() => resume_unwind(failed.into_panic()),
         // The hub stops.
         Err(_) => Ok(None),
@@ -293,18 +295,26 @@ pub async fn inquire<S: NationalStore>(
     }
 }
 
-fn gather_batch(queue: Queue, entries: &[JournalEntry]) -> (Batch, Applied) {
-    let mut batch = Batch::default();
+/// Reads journal entries up to the one that fills a batch; how many were taken.
+fn gather_batch(queue: Queue, entries: &[JournalEntry], changes_max: usize) -> (Batch, Applied, usize) {
+    let (mut batch, mut changes, mut taken) = (Batch::default(), 0, 0);
     let mut lanes: BTreeMap<(Origin, Lane), (Epoch, Seq)> = BTreeMap::new();
     for entry in entries {
+        if changes >= changes_max {
+            break;
+        }
+        taken += 1;
         match arrivals(entry) {
-            Ok(arrivals) => arrivals.into_iter().for_each(|arrival| batch.push(arrival)),
+            Ok(arrivals) => {
+                changes += arrivals.len();
+                arrivals.into_iter().for_each(|arrival| batch.push(arrival));
+            }
             Err(reason) => tracing::error!(journal = entry.id.0, reason, "a damaged journal entry was passed over"),
         }
         if let JournalBody::Frame { origin, epoch, lane, last_seq, .. } = &entry.body {
             lanes.insert((*origin, *lane), (*epoch, *last_seq));
         }
     }
-    let journal = entries.last().map(|entry| entry.id).unwrap_or_default();
-    (batch, Applied { queue, journal, lanes, now_ms: now_ms() })
+    let journal = entries[..taken].last().map(|entry| entry.id).unwrap_or_default();
+    (batch, Applied { queue, journal, lanes, now_ms: now_ms() }, taken)
 }

@@ -62,6 +62,40 @@ impl Role {
     }
 }
 
+/// What stands behind a role whose bearer is also shown sensitive fields.
+const SENSITIVE: &str = "+sensitive";
+
+/// What an operator was given: a role, and whether sensitive fields are shown (ethnic origin, cause of death: Law
+/// 91/2025/QH15). No role brings that along, since hardly any decision needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Post {
+    /// The role.
+    pub role: Role,
+    /// Whether sensitive fields are shown.
+    pub sees_sensitive: bool,
+}
+
+impl Post {
+    /// The stored words.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("{}{}", self.role.name(), if self.sees_sensitive { SENSITIVE } else { "" })
+    }
+
+    /// The post of stored words.
+    #[must_use]
+    pub fn parse(words: &str) -> Option<Self> {
+        let plain = words.strip_suffix(SENSITIVE);
+        Some(Self { role: Role::parse(plain.unwrap_or(words))?, sees_sensitive: plain.is_some() })
+    }
+}
+
+impl From<Role> for Post {
+    fn from(role: Role) -> Self {
+        Self { role, sees_sensitive: false }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +107,15 @@ mod tests {
         assert_eq!(may(Role::Administrator), Verb::ALL.len());
         assert!(!Role::Viewer.may(Verb::Resolve) && !Role::Registrar.may(Verb::Revoke));
         assert!(Role::ALL.into_iter().all(|role| Role::parse(role.name()) == Some(role)));
+    }
+
+    #[test]
+    fn no_role_shows_sensitive_fields_by_itself() {
+        for role in Role::ALL {
+            assert_eq!(Post::parse(role.name()), Some(Post { role, sees_sensitive: false }));
+            let scoped = Post { role, sees_sensitive: true };
+            assert_eq!(Post::parse(&scoped.name()), Some(scoped));
+        }
+        assert_eq!(Post::parse("minister+sensitive"), None);
     }
 }

@@ -3,17 +3,22 @@
 mod fort;
 
 use central_hub::clock::now_ms;
-use central_hub::pki::{Authority, Bearer, Folder, Settings};
+use central_hub::identity::Token;
+use central_hub::operator::provinces;
+use central_hub::pki::{Authority, Bearer, Folder, Settings, TokenFile};
 use fort::{EPOCH, Fort, Stream, frames, key, origin};
 use hub_store::Journal as _;
 use rcgen::ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
 use registry_proto::frame::checksum;
+use registry_proto::v1::enrolment_service_client::EnrolmentServiceClient;
 use registry_proto::v1::stream_response::Message;
-use registry_proto::v1::{Frame, GoodbyeReason};
+use registry_proto::v1::{Frame, GoodbyeReason, RenewRequest};
 use registry_schema::ids::{Epoch, Lane};
+use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Duration, Instant, timeout};
+use tonic::Code;
 
 const HANOI: &str = "urn:hotich:province:01@2008";
 const SAIGON: &str = "urn:hotich:province:79@2008";
@@ -82,7 +87,9 @@ async fn no_province_speaks_for_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn revoked_in_the_middle_of_a_stream() {
     let fort = Fort::start().await;
-    let mut hanoi = fort.province("01@2008").await;
+    let identity = fort.enrol("01@2008").await;
+    let mut hanoi = fort.open(Some(&identity), "01@2008").await.expect("let in");
+    assert!(matches!(hanoi.hear().await, Message::Welcome(_)));
     let sent = frames("01@2008", &key(origin("01@2008").number()), EPOCH, Lane::Live, 2);
     hanoi.say(sent[0].clone()).await;
     let Message::Received(received) = hanoi.hear().await else { panic!("a receipt") };
@@ -94,6 +101,7 @@ async fn revoked_in_the_middle_of_a_stream() {
     let Message::Goodbye(goodbye) = hanoi.hear().await else { panic!("a goodbye") };
     assert_eq!(goodbye.reason(), GoodbyeReason::Revoked);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(fort.open(Some(&identity), "01@2008").await.is_err(), "it opens no other stream either");
     tokio::time::sleep(Duration::from_millis(700)).await;
     let _ = hanoi.requests.send(sent[1].clone().into()).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -181,6 +189,86 @@ async fn replayed_and_reordered_frames_change_nothing() {
     }
     let entries = fort.store.next(hub_store::model::Queue::Live, Default::default(), usize::MAX).await.expect("reads");
     assert_eq!(entries.len(), 4, "each frame stands once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_expires_ends_its_stream_and_opens_no_other() {
+    let fort = Fort::start().await;
+    fort.enrol("01@2008").await;
+    let end = OffsetDateTime::now_utc() + Duration::from_secs(6);
+    let short = fort.forge(&[HANOI], ClientAuth, |params| params.not_after = end);
+    let mut hanoi = fort.open(Some(&short), "01@2008").await.expect("in force");
+    assert!(matches!(hanoi.hear().await, Message::Welcome(_)));
+    let Message::Goodbye(goodbye) = hanoi.hear().await else { panic!("a goodbye") };
+    assert!(goodbye.detail.contains("expired") && goodbye.retry_after_ms > 0, "{goodbye:?}");
+    let late = OffsetDateTime::now_utc() - end;
+    assert!(late.whole_seconds() <= 2, "{late}");
+    // A certificate is valid to the end of the second that it names (RFC 5280, 4.1.2.5).
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert!(fort.open(Some(&short), "01@2008").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_list_that_ran_out_lets_nobody_in() {
+    let fort = Fort::start().await;
+    let good = fort.enrol("01@2008").await;
+    assert!(fort.open(Some(&good), "01@2008").await.is_ok());
+    // Made a month ago, for a week: what was revoked since is not on it.
+    fort.authority().renew_revocations(now_ms() - 30 * 86_400_000).expect("a list");
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(fort.open(Some(&good), "01@2008").await.is_err());
+    fort.authority().renew_revocations(now_ms()).expect("a list");
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(fort.open(Some(&good), "01@2008").await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signing_key_that_was_replaced_signs_no_more_and_without_one_nobody_sends() {
+    let fort = Fort::start().await;
+    let identity = fort.enrol("01@2008").await;
+    fort.trust("01@2008", &key(999)).await;
+    let mut hanoi = fort.open(Some(&identity), "01@2008").await.expect("let in");
+    assert!(matches!(hanoi.hear().await, Message::Welcome(_)));
+    hanoi.say(frames("01@2008", &key(origin("01@2008").number()), EPOCH, Lane::Live, 1)[0].clone()).await;
+    let Message::Goodbye(goodbye) = hanoi.hear().await else { panic!("a goodbye") };
+    assert_eq!(goodbye.reason(), GoodbyeReason::Protocol);
+    assert_eq!(journaled(&fort, "01@2008").await, 0);
+    provinces::enrol(&fort.store, origin("79@2008"), None, &Token::new([1; 32]), 0).await.expect("enrols");
+    let keyless = fort.authority().issue_with_key(&Bearer::Province(origin("79@2008")), now_ms()).expect("issues");
+    let refused = fort.open(Some(&keyless), "79@2008").await.err().expect("refused");
+    assert!(refused.contains("pki trust"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_young_certificate_is_not_renewed_and_an_unknown_caller_renews_nothing() {
+    let fort = Fort::start().await;
+    let identity = fort.enrol("01@2008").await;
+    TokenFile::make(&fort.folder(), origin("79@2008"), [1; 32], Duration::from_secs(60), now_ms()).expect("a token");
+    let renew = async |identity: Option<&str>| {
+        let mut client = EnrolmentServiceClient::new(fort.channel(identity).await.expect("connects"));
+        client.renew(RenewRequest { request: vec![1] }).await.expect_err("refused").code()
+    };
+    assert_eq!(renew(Some(&identity)).await, Code::FailedPrecondition);
+    assert_eq!(renew(None).await, Code::Unauthenticated);
+    let young = (-10, 40);
+    let old = (-40, 10);
+    for ((from, until), expected) in [(young, Code::FailedPrecondition), (old, Code::PermissionDenied)] {
+        let days = |days: i64| OffsetDateTime::now_utc() + time::Duration::days(days);
+        let change = |params: &mut rcgen::CertificateParams| {
+            (params.not_before, params.not_after) = (days(from), days(until));
+        };
+        // The request is no request, so who may renew is told that.
+        assert_eq!(renew(Some(&fort.forge(&[HANOI], ClientAuth, change))).await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_handshake_is_given_up() {
+    let fort = Fort::start().await;
+    let mut socket = TcpStream::connect(("127.0.0.1", fort.port)).await.expect("connects");
+    socket.write_all(&[0x16, 3, 1, 2, 0, 1]).await.expect("the head of a handshake");
+    let ended = timeout(Duration::from_secs(15), socket.read(&mut [0; 64])).await.expect("in time");
+    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,6 +39,7 @@ fn a_province_enrols_with_a_token_and_what_it_sends_and_gets_is_signed() {
     });
     let receipt: Value =
         serde_json::from_str(&hanoi.sql("SELECT value FROM store_state WHERE key = 'receipt_live'")).expect("JSON");
+    assert_eq!(hanoi.json(&["status"])["lanes"][0]["receipt"], receipt, "and shown");
     assert_eq!((count(&receipt["seq"]), receipt["signature"].as_str().map(str::len)), (1, Some(128)), "{receipt}");
     let acts = String::from_utf8(nation.hub_ok(&["audit", "export"]).stdout).expect("text");
     assert!(acts.contains("\"verb\":\"issue\"") && acts.contains("\"verb\":\"enrol\""), "{acts}");
@@ -107,6 +108,53 @@ fn a_role_is_needed_and_every_look_leaves_its_reason() {
         acts.query_map([], |row| row.get(0)).expect("reads").collect::<Result<_, _>>().expect("text");
     assert!(acts.contains(&"lan look person P1 letter 9".to_owned()), "{acts:?}");
     assert!(acts.iter().any(|act| act.ends_with(" refuse look person P1 letter 9")), "{acts:?}");
+}
+
+#[test]
+fn sensitive_fields_are_shown_to_whom_they_were_given() {
+    let nation = Nation::with_certificates(&[]);
+    let mut hanoi = nation.enrol("01@2008");
+    let (boy, girl) = ((1, "Nguyễn Văn Hùng", "1", "Zxqkinh"), (2, "Trần Thị Lan", "2", "Zxqtay"));
+    for (id, name, sex, ethnicity) in [boy, girl] {
+        hanoi.sql(&format!(
+            "INSERT INTO births (record_id, number, book, registration_date, registration_type, authority, child_name,
+                 child_sex, child_birth_date, child_ethnicity, mother_name)
+             VALUES ({id}, '7', '01/2020', '05.03.2020', '1', '01.00001', '{name}', '{sex}', '01.03.2020', '{ethnicity}',
+                 'Lê Thị Mai')"
+        ));
+    }
+    hanoi.start();
+    nation.settle(&[&hanoi]);
+    let file = nation.path("lan.pem").display().to_string();
+    nation.hub_ok(&["pki", "operator", "lan", "--file", &file]);
+    let case = nation.hub_json(&["cases", "list", "--open"])["findings"][0]["id"].to_string();
+    let case = case.trim_matches('"');
+    let said = |arguments: &[&str]| {
+        let output = nation.hub_ok(&[arguments, &["--as", &file, "--why", "letter 9"]].concat());
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let looks = [&["record", "show", "01@2008/1"][..], &["cases", "show", case]];
+    let grant = |more: &[&str]| {
+        nation
+            .hub_ok(&[&["operators", "grant", "lan", "administrator", "--reason", "x", "--as", &file], more].concat());
+    };
+    grant(&[]);
+    for look in looks {
+        let said = said(look);
+        assert!(
+            said.contains("withheld: sensitive") && !said.contains("Zxq") && said.contains("Nguyễn Văn Hùng"),
+            "{said}"
+        );
+    }
+    grant(&["--sensitive"]);
+    for look in looks {
+        assert!(said(look).contains("Zxqkinh"));
+    }
+    let explain = ["explain", "01@2008/1#child", "01@2008/2#child", "--as", &file];
+    let code = |arguments: &[&str]| nation.hub_command(arguments).output().expect("runs").status.code();
+    assert_eq!(code(&explain), Some(64), "no reason was given");
+    assert_eq!(code(&[&explain[..], &["--why", "letter 9"]].concat()), Some(0));
+    assert_eq!(code(&[&explain[..3], &["--why", "x"]].concat()), Some(77), "the user of this machine has no role");
 }
 
 /// A certificate of the nation's own authority for a province, most of whose life is over.

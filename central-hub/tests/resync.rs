@@ -77,6 +77,7 @@ async fn equal_sides_need_one_round_trip<S: NationalStore + Clone + 'static>(pai
     assert!(agree.agree, "the root of the last frame is the hub's own");
     let filtered = pair.resync(|wish| (wish.year, wish.dry_run) = (Some(1999), true)).await;
     assert_eq!(filtered.resync.state.name(), "done");
+    assert_eq!(filtered.resync.report.rows_read, 300, "of one year only, every state is looked at");
 }
 
 async fn what_the_nation_lost_is_sent_again<S: NationalStore + Clone + 'static>(pair: Pair<S>, harm: Harm) {

@@ -44,12 +44,16 @@ struct Province {
 
 impl Hub {
     async fn start() -> Self {
+        Self::with_quota(Quota::default()).await
+    }
+
+    async fn with_quota(quota: Quota) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let store = Sqlite::open(&folder.path().join("national.db")).expect("a fresh store");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
-        tokio::spawn(serve::serve(store.clone(), listener, Quota::default(), Policy::default(), stop.clone()));
+        tokio::spawn(serve::serve(store.clone(), listener, quota, Policy::default(), stop.clone()));
         Self { _folder: folder, store, address, stop }
     }
 
@@ -103,6 +107,18 @@ impl Province {
         }
     }
 
+    /// The credit that is told for a frame: how far, and after which pause in milliseconds.
+    async fn credit(&mut self) -> (u64, u64) {
+        loop {
+            let next = timeout(Duration::from_secs(10), self.responses.message()).await.expect("an answer in time");
+            match next.expect("no error").expect("not the end").message.expect("a message") {
+                Message::Credit(credit) => return (credit.through_seq, credit.retry_after_ms),
+                Message::Goodbye(goodbye) => panic!("{goodbye:?}"),
+                _ => {}
+            }
+        }
+    }
+
     /// Sends a good frame and waits for its acknowledgement: the stream is alive.
     async fn check_alive(&mut self, frames: &[Frame], through: u64) {
         for frame in frames {
@@ -119,16 +135,27 @@ impl Province {
 
     /// Frames of one change each, from the start of the live lane; `bytes` of note make them as large as wanted.
     fn frames(&self, count: u64, bytes: usize) -> Vec<Frame> {
+        self.frames_of(1, count, bytes)
+    }
+
+    /// Frames of so many changes each.
+    fn frames_of(&self, changes: u64, count: u64, bytes: usize) -> Vec<Frame> {
         let mut sealer = FrameSealer::new(self.origin, Epoch(EPOCH)).expect("a sealer");
         let mut cursor = Cursor::start(self.origin, Epoch(EPOCH), Lane::Live);
-        (1..=count)
-            .map(|number| {
-                let record_id = RecordId::from_number(number.cast_signed()).expect("positive");
-                let canonical = entry(number, bytes);
-                let change = Change { record_id, version: Version(1), clock: Hlc::from_number(number), canonical };
-                let sealed = SealedChange::link(self.origin, &cursor.chain, cursor.seq.next(), change);
-                let frame = sealer.seal(Lane::Live, &cursor.chain, std::slice::from_ref(&sealed)).expect("fits");
-                cursor = Cursor { seq: sealed.seq, chain: sealed.chain, ..cursor };
+        let mut seal = |number: u64| {
+            let record_id = RecordId::from_number(number.cast_signed()).expect("positive");
+            let canonical = entry(number, bytes);
+            let change = Change { record_id, version: Version(1), clock: Hlc::from_number(number), canonical };
+            let sealed = SealedChange::link(self.origin, &cursor.chain, cursor.seq.next(), change);
+            cursor = Cursor { seq: sealed.seq, chain: sealed.chain, ..cursor };
+            sealed
+        };
+        let mut previous = Cursor::start(self.origin, Epoch(EPOCH), Lane::Live).chain;
+        (0..count)
+            .map(|frame| {
+                let sealed: Vec<_> = (1..=changes).map(|number| seal(frame * changes + number)).collect();
+                let frame = sealer.seal(Lane::Live, &previous, &sealed).expect("fits");
+                previous = sealed[sealed.len() - 1].chain;
                 frame
             })
             .collect()
@@ -236,6 +263,45 @@ async fn a_full_disk_turns_provinces_away_for_a_while_and_keeps_what_was_acknowl
     assert_eq!(welcome.cursors.iter().map(|cursor| cursor.seq).max(), Some(acknowledged));
     let next = usize::try_from(acknowledged).expect("few");
     again.check_alive(&frames[next..next + 3], acknowledged + 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_faster_than_the_quota_is_told_how_long_to_wait() {
+    let hub = Hub::with_quota(Quota { live_records_per_second: 10, ..Quota::default() }).await;
+    let mut hanoi = hub.province("01@2008").await;
+    let mut told = Vec::new();
+    for frame in hanoi.frames_of(100, 26, 10) {
+        hanoi.say(frame).await;
+        told.push(hanoi.credit().await);
+    }
+    assert!(told[..20].iter().all(|(_, pause_ms)| *pause_ms == 0), "a burst has no pause: {told:?}");
+    let (through, pause_ms) = told[25];
+    assert!(through >= 10_000 + 2_000 && pause_ms > 1_000, "a hundred changes take ten seconds: {told:?}");
+    assert!(pause_ms <= 60_000, "six hundred take sixty: {told:?}");
+    let mut again = hub.open("01@2008", hub.enrol("01@2008").await.expose(), hello("01@2008")).await.expect("admitted");
+    let told = again.hear().await;
+    assert!(matches!(told, Message::Goodbye(_)), "a store that ends before the journal is refused: {told:?}");
+    let (token, hello) = (hub.enrol("01@2008").await, Hello { heads: heads(2_600), ..hello("01@2008") });
+    let mut again = hub.open("01@2008", token.expose(), hello).await.expect("admitted");
+    let Message::Welcome(welcome) = again.hear().await else { panic!("a welcome") };
+    let live = welcome.credits.iter().find(|credit| credit.lane == 1).expect("credit");
+    assert!(live.retry_after_ms > 0 && live.through_seq == 2_600, "who comes back brings the debts along: {live:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_more_than_was_granted_is_sent_away_with_a_time_to_come_back() {
+    let hub = Hub::with_quota(Quota { live_records_per_second: 10, ..Quota::default() }).await;
+    let token = hub.enrol("01@2008").await;
+    let mut hanoi = hub.open("01@2008", token.expose(), hello("01@2008")).await.expect("admitted");
+    let Message::Welcome(welcome) = hanoi.hear().await else { panic!("a welcome") };
+    let granted = welcome.credits.iter().find(|credit| credit.lane == 1).expect("credit").through_seq;
+    let mut frame = hanoi.frames(1, 10).remove(0);
+    frame.first_seq = granted + 1;
+    frame.crc32 = checksum(&frame);
+    hanoi.say(frame).await;
+    let Message::Goodbye(goodbye) = hanoi.hear().await else { panic!("a goodbye") };
+    assert_eq!(goodbye.reason(), GoodbyeReason::Overloaded);
+    assert!(goodbye.retry_after_ms >= 1_000 && goodbye.detail.contains("wait for credit"), "{goodbye:?}");
 }
 
 fn heads(live: u64) -> Vec<registry_proto::v1::LaneHead> {

@@ -1,11 +1,10 @@
 //! Bytes from anybody: whatever reads them answers, and never panics.
 //!
-//! A generator takes a good sample and spoils it: bits, runs, lengths, pieces of other samples, and words that readers
-//! look for. It is the same on every machine; `make fuzz` runs it for longer, and on other seeds.
+//! The generator is in `dice`; `make fuzz` runs it for longer, and on other seeds.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test measures its time")]
+#![allow(clippy::unwrap_used)]
 
-use std::time::{Duration, Instant};
+mod dice;
 
 use prost::Message as _;
 use registry_proto::convert::Hello;
@@ -23,11 +22,7 @@ use registry_schema::kind::{Kind, Status};
 use registry_schema::mapping::Mapping;
 use registry_schema::record::Record;
 
-/// How long each reader is tried in the ordinary tests.
-const ORDINARY: Duration = Duration::from_millis(300);
-/// Bytes of a spoiled sample.
-const BYTES_MAX: usize = 64 * 1024;
-/// What readers look for.
+/// What these readers look for.
 const WORDS: [&[u8]; 8] = [
     b"\x28\xb5\x2f\xfd",
     b"\xff\xff\xff\xff",
@@ -39,58 +34,8 @@ const WORDS: [&[u8]; 8] = [
     b"31.02.2020",
 ];
 
-/// A generator with the whole state in one number (Marsaglia's xorshift64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end.max(1) as u64) as usize
-    }
-
-    fn spoil(&mut self, samples: &[Vec<u8>]) -> Vec<u8> {
-        let mut bytes = samples[self.below(samples.len())].clone();
-        for _ in 0..=self.below(6) {
-            let at = self.below(bytes.len() + 1);
-            match self.below(6) {
-                0 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
-                1 if at < bytes.len() => bytes[at] = self.below(256) as u8,
-                2 => bytes.truncate(at),
-                3 => drop(bytes.splice(at..at, WORDS[self.below(WORDS.len())].iter().copied())),
-                4 => {
-                    let other = &samples[self.below(samples.len())];
-                    let from = self.below(other.len() + 1);
-                    drop(bytes.splice(at.., other[from..].iter().copied()));
-                }
-                _ => {
-                    let end = (at + self.below(9)).min(bytes.len());
-                    let piece = bytes[at.min(end)..end].repeat(self.below(4));
-                    drop(bytes.splice(at..at, piece));
-                }
-            }
-        }
-        bytes.truncate(BYTES_MAX);
-        bytes
-    }
-}
-
-/// Feeds a reader with spoiled samples; how many it took for good shows that the samples are near the truth.
-fn check(samples: &[Vec<u8>], mut read: impl FnMut(&[u8]) -> bool) {
-    let seconds = std::env::var("HOTICH_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
-    let time = seconds.map_or(ORDINARY, Duration::from_secs);
-    let mut dice =
-        Dice(if seconds.is_some() { u64::from(std::process::id()) << 32 | 1 } else { 0x9e37_79b9_7f4a_7c15 });
-    for sample in samples {
-        assert!(read(sample), "a good sample is read");
-    }
-    let (began, mut tried, mut good) = (Instant::now(), 0, 0);
-    while began.elapsed() < time || tried < 500 {
-        tried += 1;
-        good += usize::from(read(&dice.spoil(samples)));
-    }
-    assert!(good > 0 && good < tried, "{good} of {tried} were read");
+fn check(samples: &[Vec<u8>], read: impl FnMut(&[u8]) -> bool) {
+    dice::check(samples, &WORDS, read);
 }
 
 fn origin() -> Origin {

@@ -44,7 +44,8 @@ impl Store {
             Some(kept) => kept,
             None => {
                 let at = sealed(&self.connection)?;
-                let holding = count(&self.connection, origin, key, &at, registry_schema::holdings::SKETCH_CELLS, &[])?;
+                let holding =
+                    count(&self.connection, origin, key, &at, registry_schema::holdings::SKETCH_CELLS, &[])?.holding;
                 let kept = Kept { key: key.clone(), at, holding, unsaved: 0 };
                 let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 save(&transaction, &kept)?;
@@ -142,7 +143,7 @@ pub(crate) fn settle(
 /// Whether the sums that are written down are those of the sealed changes; `None` when none are.
 pub(crate) fn sums_agree(connection: &Connection, origin: Origin) -> Result<Option<bool>, StoreError> {
     let Some(kept) = load(connection)? else { return Ok(None) };
-    let counted = count(connection, origin, &kept.key, &kept.at, kept.holding.sketch.cells(), &[])?;
+    let counted = count(connection, origin, &kept.key, &kept.at, kept.holding.sketch.cells(), &[])?.holding;
     Ok(Some(counted == kept.holding))
 }
 
@@ -155,7 +156,7 @@ fn moved(connection: &Connection, origin: Origin, mut kept: Kept, to: &Places) -
     let distance: u64 = to.iter().map(|(lane, seq)| seq.0.abs_diff(kept.at.get(lane).map_or(0, |at| at.0))).sum();
     if distance > WIND_CHANGES_MAX {
         let cells = kept.holding.sketch.cells();
-        kept.holding = count(connection, origin, &kept.key, to, cells, &[])?;
+        kept.holding = count(connection, origin, &kept.key, to, cells, &[])?.holding;
     } else if distance > 0 {
         let mut delta = Delta::default();
         for id in walk::records_between(connection, &kept.at, to)? {

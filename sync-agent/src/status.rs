@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::change_log::{self, LaneState};
 use crate::store::state::{self, ConnectionReport};
 use crate::store::{StoreError, StoreLock, open_read_only};
+use crate::uplink::KeptReceipt;
 
 /// Everything that `status` shows, read at one point in time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,6 +46,8 @@ pub struct LaneStatus {
     pub received: u64,
     /// The last change that is in the national registry.
     pub applied: u64,
+    /// What the centre last signed for having received; it covers everything before it.
+    pub receipt: Option<KeptReceipt>,
 }
 
 /// An import that was cut short; the same command goes on with it.
@@ -69,11 +72,14 @@ pub fn read(path: &Path, now_ms: u64) -> Result<Status, StoreError> {
     let snapshot = connection.transaction()?;
     let lanes = change_log::lanes(&snapshot)?;
     let oldest_ms = oldest_unapplied(&snapshot, &lanes)?;
-    let numbers = |(lane, state): (Lane, LaneState)| LaneStatus {
-        lane,
-        sealed: state.sealed.0,
-        received: state.received.0,
-        applied: state.applied.0,
+    let lane = |(lane, state): (Lane, LaneState)| {
+        Ok::<_, StoreError>(LaneStatus {
+            lane,
+            sealed: state.sealed.0,
+            received: state.received.0,
+            applied: state.applied.0,
+            receipt: KeptReceipt::read(&snapshot, lane)?,
+        })
     };
     Ok(Status {
         province: incarnation.origin,
@@ -82,7 +88,7 @@ pub fn read(path: &Path, now_ms: u64) -> Result<Status, StoreError> {
         connection: state::connection_report(&snapshot)?,
         unsealed: unsealed(&snapshot)?,
         oldest_unapplied_ms: oldest_ms.map(|oldest_ms| now_ms.saturating_sub(oldest_ms)),
-        lanes: lanes.into_iter().map(numbers).collect(),
+        lanes: lanes.into_iter().map(lane).collect::<Result<_, _>>()?,
         notices: notice_counts(&snapshot)?,
         imports_unfinished: imports_unfinished(&snapshot)?,
     })

@@ -11,6 +11,7 @@ use hub_store::ledger::Verb;
 use registry_schema::ids::{Origin, PersonId, RecordKey};
 
 use super::arguments::{Arguments, Command, Output, PersonCommand, ProvincesCommand, RecordCommand};
+use super::evaluate::ExplainArguments;
 use super::office::AuditCommand;
 use super::{cases, daemon, evaluate, judged, output, resync};
 use crate::audit;
@@ -18,8 +19,10 @@ use crate::clock::now_ms;
 use crate::config::Layer;
 use crate::exit::Exit;
 use crate::identity::Token;
-use crate::office::Office;
-use crate::operator::{digest, person, provinces, records, stats};
+use crate::office::{Office, OfficeError};
+use crate::open::StoreUrl;
+use crate::operator::records::{self, RecordReport};
+use crate::operator::{digest, person, provinces, stats};
 
 /// Runs one command.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
@@ -85,9 +88,34 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
             let store = url.open(true).await?;
             super::office::operators(&store, &office(&store).await?, command, format).await
         }
-        Command::Evaluate(arguments) => evaluate::run(Some(&url), arguments, format).await,
-        Command::Explain(arguments) => evaluate::explain(Some(&url), arguments, format).await,
+        Command::Evaluate(arguments) => {
+            look(&url, office, arguments.source.people(), &arguments.why).await?;
+            evaluate::run(Some(&url), arguments, format).await
+        }
+        Command::Explain(arguments) => explain(&url, office, arguments, format).await,
     }
+}
+
+/// Writes down who looks at people of the registry, and why; a file from elsewhere is nobody's business.
+async fn look(
+    url: &StoreUrl,
+    office: impl AsyncFn(&AnyStore) -> Result<Office, OfficeError>,
+    whom: Option<String>,
+    why: &str,
+) -> anyhow::Result<()> {
+    let Some(whom) = whom else { return Ok(()) };
+    let store = url.open(false).await?;
+    Ok(office(&store).await?.look(&store, &whom, why).await?)
+}
+
+async fn explain(
+    url: &StoreUrl,
+    office: impl AsyncFn(&AnyStore) -> Result<Office, OfficeError>,
+    arguments: ExplainArguments,
+    format: Output,
+) -> anyhow::Result<Exit> {
+    look(url, office, arguments.people(), &arguments.why).await?;
+    evaluate::explain(Some(url), arguments, format).await
 }
 
 /// Shows a record, once it is written down who looks and why.
@@ -100,6 +128,7 @@ async fn look_at_record(
 ) -> anyhow::Result<Exit> {
     office.look(store, &format!("record {record}"), why).await?;
     let report = records::record(store, record).await?;
+    let report = if office.sees_sensitive() { report } else { report.map(RecordReport::without_sensitive) };
     found(format, report.as_ref(), output::record, "there is no such record in the nation")
 }
 

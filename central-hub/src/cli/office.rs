@@ -11,7 +11,7 @@ use super::{commands, output};
 use crate::exit::Exit;
 use crate::office::{Office, OfficeError};
 use crate::operator::rfc3339;
-use crate::role::Role;
+use crate::role::{Post, Role};
 
 /// Acts that are read at once.
 const PAGE_ACTS: usize = 1_000;
@@ -43,6 +43,9 @@ A name is that of a user of this machine, or of an operator's certificate (`cent
         /// viewer, registrar, administrator, or none
         #[arg(value_parser = role)]
         role: Role,
+        /// Show sensitive fields too: ethnic origin, cause of death
+        #[arg(long)]
+        sensitive: bool,
         /// Why
         #[arg(long)]
         reason: String,
@@ -70,8 +73,8 @@ pub(super) async fn operators(
     command: Option<OperatorsCommand>,
     format: Output,
 ) -> anyhow::Result<Exit> {
-    if let Some(OperatorsCommand::Grant { name, role, reason }) = command {
-        office.grant(store, &name, role, &reason).await?;
+    if let Some(OperatorsCommand::Grant { name, role, sensitive, reason }) = command {
+        office.grant(store, &name, Post { role, sees_sensitive: sensitive }, &reason).await?;
     }
     let grants = store.grants().await?;
     commands::print(format, &serde_json::json!({ "operators": grants }), |_| {

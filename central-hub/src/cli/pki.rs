@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use hub_store::AnyStore;
 use hub_store::ledger::{Ledger as _, Signer, Verb};
+use hub_store::{AnyStore, Journal as _};
 use registry_schema::digest::Hash256;
 use registry_schema::ids::Origin;
 
@@ -14,8 +14,9 @@ use super::arguments::Output;
 use super::{commands, output};
 use crate::clock::now_ms;
 use crate::exit::Exit;
+use crate::identity::Token;
 use crate::office::Office;
-use crate::operator::rfc3339;
+use crate::operator::{provinces, rfc3339};
 use crate::pki::{Authority, Bearer, Folder, Issued, Settings, TOKEN_HOURS_MAX, TokenFile};
 
 #[derive(Debug, Subcommand)]
@@ -80,6 +81,12 @@ In the province: sync-agent init --enrol hanoi.toml --identity /etc/hotich/ident
     /// Every certificate that was issued
     List,
     /// Believe a province's signing key that did not come by enrolment: where certificates come from elsewhere
+    #[command(after_help = "Example:
+  central-hub pki trust 01@2008 --store sqlite:national.db --key 3d40...0c --reason 'read out over the telephone'
+
+The province makes its key with `openssl genpkey -algorithm ed25519 -out signing.key`; the key to be named is what
+`openssl pkey -in signing.key -pubout -outform DER | tail -c 32 | xxd -p -c 32` prints. A province that is not known
+yet is enrolled.")]
     Trust {
         /// The province
         province: Origin,
@@ -184,6 +191,10 @@ async fn recorded(
             let certificate = Hash256([0; 32]);
             let signer =
                 Signer { origin: province, public_key: key, certificate, enrolled_ms: now_ms(), retired_ms: None };
+            if !store.provinces().await?.iter().any(|known| known.origin == province) {
+                // Without TLS nobody comes in by this token: nobody knows it.
+                provinces::enrol(store, province, None, &Token::new(rand::random()), now_ms()).await?;
+            }
             store.trust(signer).await?;
             Ok(Exit::Success)
         }

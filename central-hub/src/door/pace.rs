@@ -15,6 +15,8 @@ use tonic::codegen::Service;
 use tonic::codegen::http::{Request, Response};
 use tonic::server::NamedService;
 
+use super::visit::Peer;
+
 /// The least rate of a message under way: what the slowest line of an office gives.
 const BYTES_PER_SECOND_MIN: u64 = 4 * 1024;
 /// What every message may take besides.
@@ -22,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// In front of every message stand a flag and its length (gRPC over HTTP/2).
 const HEAD_BYTES: usize = 5;
 
-/// A service whose requests must come at a certain rate.
+/// A service whose requests are counted and must come at a certain rate.
 #[derive(Clone)]
 pub struct Paced<S>(pub S);
 
@@ -43,6 +45,10 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        // Here and not where it is answered: a request may be taken back before that.
+        if let Some(peer) = request.extensions().get::<Peer>() {
+            peer.note_use();
+        }
         self.0.call(request.map(|body| Body::new(PacedBody::new(body, GRACE))))
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
@@ -17,6 +17,9 @@ use tonic::transport::server::Connected;
 use super::visitors::Seat;
 use crate::pki::Certificate;
 
+/// Requests of one connection: an agent makes one or two, and whoever begins them to take them back costs the hub work
+/// (CVE-2023-44487).
+const REQUESTS_MAX: u32 = 100;
 /// How every HTTP/2 connection begins (RFC 9113, 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -51,21 +54,29 @@ pub struct Peer {
     pub who: Who,
     /// Says when the connection is to end, and why.
     pub ending: watch::Receiver<Option<Ending>>,
-    used: Arc<AtomicBool>,
+    requests: Arc<AtomicU32>,
+    cut: CancellationToken,
 }
 
 impl Peer {
-    pub(super) fn new(address: SocketAddr, who: Who, ending: watch::Receiver<Option<Ending>>) -> Self {
-        Self { address, who, ending, used: Arc::default() }
+    pub(super) fn new(
+        address: SocketAddr,
+        who: Who,
+        ending: watch::Receiver<Option<Ending>>,
+        cut: CancellationToken,
+    ) -> Self {
+        Self { address, who, ending, requests: Arc::default(), cut }
     }
 
-    /// Notes that a request came, so that the connection is not closed as an idle one.
-    pub fn note_use(&self) {
-        self.used.store(true, Ordering::Relaxed);
+    /// Notes that a request came, so that the connection is not closed as an idle one; one with too many is cut.
+    pub(super) fn note_use(&self) {
+        if self.requests.fetch_add(1, Ordering::Relaxed) >= REQUESTS_MAX {
+            self.cut.cancel();
+        }
     }
 
     pub(super) fn was_used(&self) -> bool {
-        self.used.load(Ordering::Relaxed)
+        self.requests.load(Ordering::Relaxed) > 0
     }
 
     /// Waits until the connection is to end.

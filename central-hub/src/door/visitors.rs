@@ -92,7 +92,7 @@ impl Visitors {
     pub(super) fn receive(&self, wire: Wire, who: Who, seat: Seat, now_ms: i64) -> Visit {
         let (ending, ends) = watch::channel(None);
         let cut = CancellationToken::new();
-        let peer = Peer::new(seat.address, who.clone(), ends);
+        let peer = Peer::new(seat.address, who.clone(), ends, cut.clone());
         let (age_max, at_its_end) = stay(&who, seat.number, now_ms);
         if let Who::Bearer(certificate) = who {
             let (bearer, serial) = (certificate.bearer.clone(), certificate.serial.clone());
@@ -190,4 +190,69 @@ async fn attend(
     ending.send_if_modified(|said| said.is_none() && said.replace(at_its_end).is_none());
     sleep(FAREWELL).await;
     cut.cancel();
+}
+
+#[cfg(test)]
+mod tests {
+    use registry_schema::digest::Hash256;
+    use tonic::transport::server::Connected as _;
+
+    use super::*;
+    use crate::pki::Certificate;
+
+    /// Takes seats from an address until there are none, or `most`.
+    fn sit(visitors: &Arc<Visitors>, address: [u8; 4], most: usize) -> Vec<Seat> {
+        let address = SocketAddr::from((address, 1));
+        std::iter::from_fn(|| visitors.seat(address)).take(most).collect()
+    }
+
+    /// Visitors whose callers are never too fast.
+    fn patient() -> Arc<Visitors> {
+        let often = NonZeroU32::new(1_000_000).unwrap();
+        Arc::new(Visitors { arrivals: RateLimiter::keyed(Quota::per_second(often)), ..Visitors::default() })
+    }
+
+    #[test]
+    fn one_address_has_a_part_of_the_seats_and_gets_them_back() {
+        let visitors = patient();
+        let seats = sit(&visitors, [10, 0, 0, 1], usize::MAX);
+        assert_eq!(seats.len(), CONNECTIONS_PER_ADDRESS_MAX);
+        assert_eq!(sit(&visitors, [10, 0, 0, 2], 3).len(), 3, "another address is not locked out");
+        drop(seats);
+        assert_eq!(sit(&visitors, [10, 0, 0, 1], 5).len(), 5);
+        assert!(visitors.inside().by_address.is_empty(), "nobody is remembered who is gone");
+    }
+
+    #[test]
+    fn there_is_a_bound_on_everybody_together() {
+        let visitors = patient();
+        let seats: Vec<_> = (0..u8::MAX).flat_map(|last| sit(&visitors, [10, 0, 0, last], 64)).collect();
+        assert_eq!(seats.len(), CONNECTIONS_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_bearer_who_comes_too_often_loses_the_oldest_connection() {
+        let visitors = patient();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (bearer, fingerprint) = ("urn:hotich:province:01@2008".parse::<Bearer>().unwrap(), Hash256([0; 32]));
+        let mut visits = Vec::new();
+        for number in 0..=CONNECTIONS_PER_BEARER_MAX {
+            let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (bearer, serial) = (bearer.clone(), number.to_string());
+            let certificate = Certificate { bearer, serial, fingerprint, not_before_ms: 0, not_after_ms: i64::MAX };
+            let seat = visitors.seat(SocketAddr::from(([10, 0, 0, 1], 1))).unwrap();
+            visits.push(visitors.receive(Wire::Plain(stream), Who::Bearer(Arc::new(certificate)), seat, 0));
+        }
+        let is_told = |visit: &Visit| visit.connect_info().ending.borrow().is_some();
+        assert!(is_told(&visits[0]) && !visits[1..].iter().any(is_told));
+    }
+
+    #[test]
+    fn callers_who_come_too_fast_wait() {
+        let visitors = Arc::new(Visitors::default());
+        let address = SocketAddr::from(([10, 0, 0, 1], 1));
+        let let_in = (0..500).filter(|_| visitors.seat(address).is_some()).count();
+        let burst = NEW_BURST.get() as usize;
+        assert!((burst..burst + 20).contains(&let_in), "{let_in}");
+    }
 }

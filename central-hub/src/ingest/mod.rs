@@ -5,6 +5,7 @@ mod evidence;
 mod service;
 mod comparing;
 mod ending;
+mod allowance;
 mod session;
 mod writer;
 

@@ -99,13 +99,12 @@ impl<S: NationalStore + 'static> SyncService for Ingest<S> {
     type StreamStream = Pin<Box<dyn Stream<Item = Result<StreamResponse, Status>> + Send>>;
 
     async fn stream(&self, request: Request<Streaming<StreamRequest>>) -> Result<Response<Self::StreamStream>, Status> {
-        let hub = Arc::clone(&self.0);
+        let (hub, peer) = (Arc::clone(&self.0), peer(&request)?);
         let provinces = hub.store.provinces().await.map_err(|error| {
             tracing::error!(%error, "the roll of provinces cannot be read");
             Status::unavailable("the centre's store cannot be read at the moment; try again")
         })?;
         hub.roll.replace(provinces);
-        let peer = peer(&request)?;
         let recognised = match &peer.who {
             Who::Local => hub.roll.authenticate(request.metadata()),
             Who::Bearer(certificate) => hub.roll.recognise(&certificate.bearer),
@@ -126,7 +125,5 @@ impl<S: NationalStore + 'static> SyncService for Ingest<S> {
 /// Who sent a request.
 pub(super) fn peer<T>(request: &Request<T>) -> Result<Peer, Status> {
     let peer = request.extensions().get::<Peer>().cloned();
-    let peer = peer.ok_or_else(|| Status::internal("a request came by no connection"))?;
-    peer.note_use();
-    Ok(peer)
+    peer.ok_or_else(|| Status::internal("a request came by no connection"))
 }

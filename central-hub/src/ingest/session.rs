@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::stream::{FuturesOrdered, FuturesUnordered};
+use futures::stream::FuturesOrdered;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use hub_store::model::{FrameEntry, Province};
 use hub_store::{NationalStore, StoreError};
@@ -19,6 +19,7 @@ use tokio::time::{Duration, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
+use super::allowance::Allowance;
 use super::comparing::Comparing;
 use super::ending::{End, RETRY_MS, goodbye, sent_away, unavailable};
 use super::evidence::Evidence;
@@ -43,14 +44,12 @@ type Outcome = (Lane, Seq, usize, usize, Result<(), Refusal>);
 pub(super) struct Session<S> {
     hub: Arc<Hub<S>>,
     province: Province,
-    admission: Admission,
+    allowance: Allowance,
     stop: CancellationToken,
     peer: Peer,
     evidence: Evidence,
     outbox: mpsc::Sender<Result<v1::StreamResponse, Status>>,
     journaling: FuturesOrdered<BoxFuture<'static, Outcome>>,
-    settling: FuturesUnordered<BoxFuture<'static, (Lane, usize)>>,
-    granted: BTreeMap<Lane, Seq>,
     told: BTreeMap<Lane, Seq>,
     notices_sent: u64,
     notices_stored: u64,
@@ -70,14 +69,12 @@ impl<S: NationalStore + 'static> Session<S> {
         Self {
             hub,
             province,
-            admission,
+            allowance: Allowance::new(admission),
             stop,
             peer,
             evidence,
             outbox,
             journaling: FuturesOrdered::new(),
-            settling: FuturesUnordered::new(),
-            granted: BTreeMap::new(),
             told: BTreeMap::new(),
             notices_sent: 0,
             notices_stored: 0,
@@ -135,10 +132,8 @@ impl<S: NationalStore + 'static> Session<S> {
         for cursor in receiver.cursors() {
             let applied = applied(cursor.lane, cursor.epoch);
             welcome.cursors.push(convert::cursor_out(cursor, applied));
-            let window = Admission::window(cursor.lane, cursor.seq);
-            self.granted.insert(cursor.lane, window);
             self.told.insert(cursor.lane, applied);
-            welcome.credits.push(credit(cursor.lane, window));
+            welcome.credits.push(self.allowance.begin(cursor.lane, cursor.seq));
         }
         self.say(welcome).await?;
         Ok(receiver)
@@ -155,6 +150,7 @@ impl<S: NationalStore + 'static> Session<S> {
         let mut applied = self.hub.applied.clone();
         let mut look = tokio::time::interval(Duration::from_millis(LOOK_MS));
         let mut peer = self.peer.clone();
+        let mut quota = self.hub.quota.clone();
         loop {
             let step = tokio::select! {
                 () = self.stop.cancelled() => return self.stopped(),
@@ -165,7 +161,11 @@ impl<S: NationalStore + 'static> Session<S> {
                 },
                 Some(outcome) = self.journaling.next() => self.journaled(&mut receiver, outcome).await,
                 prepared = self.comparing.prepared() => self.offer(prepared).await,
-                Some((lane, changes)) = self.settling.next() => self.grant(lane, changes).await,
+                credit = self.allowance.settled() => self.say(credit).await,
+                Ok(()) = quota.changed() => {
+                    let credits = self.allowance.forgive().into_iter().map(v1::StreamResponse::from).collect();
+                    self.say_all(credits).await
+                }
                 changed = applied.changed() => match changed {
                     Ok(()) => self.look().await,
                     Err(_) => return self.stopped(),
@@ -180,7 +180,7 @@ impl<S: NationalStore + 'static> Session<S> {
 
     async fn hear(&mut self, receiver: &mut Receiver, request: v1::StreamRequest) -> Result<(), End> {
         match request.message {
-            Some(v1::stream_request::Message::Frame(frame)) => match receiver.receive(frame) {
+            Some(v1::stream_request::Message::Frame(frame)) => match self.granted(receiver, frame)? {
                 Step::Append(mut arrival) => {
                     let checked = self.evidence.check(&mut arrival.frame);
                     checked.map_err(|what| goodbye(v1::GoodbyeReason::Protocol, &what, RETRY_MS))?;
@@ -218,6 +218,12 @@ impl<S: NationalStore + 'static> Session<S> {
         }
     }
 
+    /// Judges a frame that was granted.
+    fn granted(&self, receiver: &mut Receiver, frame: v1::Frame) -> Result<Step, End> {
+        self.allowance.check(&frame)?;
+        Ok(receiver.receive(frame))
+    }
+
     /// Hands a frame to the journal writer; the acknowledgement follows when it is on disk.
     async fn journal(&mut self, arrival: Arrival) {
         let opened = arrival.opened;
@@ -245,27 +251,16 @@ impl<S: NationalStore + 'static> Session<S> {
         let (lane, seq, changes, bytes, result) = outcome;
         match result {
             Ok(()) => {
-                let admission = self.admission.clone();
-                let settle = async move {
-                    admission.settle(lane, changes, bytes).await;
-                    (lane, changes)
-                };
-                self.settling.push(settle.boxed());
                 let received = self.evidence.receipt(receiver.committed(lane, seq), now_ms());
-                self.say(received).await
+                self.say(received).await?;
+                let credit = self.allowance.charge(lane, changes, bytes);
+                self.say(credit).await
             }
             Err(Refusal::Outrun) => {
                 Err(goodbye(v1::GoodbyeReason::Superseded, "another session of this province went on", RETRY_MS))
             }
             Err(Refusal::Store(reason)) => Err(goodbye(v1::GoodbyeReason::StoreFull, &reason, RETRY_MS)),
         }
-    }
-
-    async fn grant(&mut self, lane: Lane, changes: usize) -> Result<(), End> {
-        let granted = self.granted.entry(lane).or_default();
-        granted.0 += changes as u64;
-        let credit = credit(lane, *granted);
-        self.say(credit).await
     }
 
     /// Tells the province what was applied since, and what there is to say about its entries.
@@ -341,10 +336,6 @@ async fn hello(inbox: &mut Streaming<v1::StreamRequest>) -> Result<Hello, End> {
         return Err(goodbye(v1::GoodbyeReason::Protocol, "the first message must be Hello", RETRY_MS));
     };
     Hello::try_from(hello).map_err(|error| goodbye(v1::GoodbyeReason::Protocol, &error.to_string(), RETRY_MS))
-}
-
-fn credit(lane: Lane, through: Seq) -> v1::Credit {
-    v1::Credit { lane: convert::lane_number(lane), through_seq: through.0, retry_after_ms: 0 }
 }
 
 fn notice(row: hub_store::model::NoticeRow) -> v1::Notice {

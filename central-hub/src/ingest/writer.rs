@@ -2,10 +2,14 @@
 
 use hub_store::model::{Append, Appended, FrameEntry, Queue};
 use hub_store::{NationalStore, StoreError};
-use tokio::sync::{mpsc, oneshot, watch};
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 /// Frames that may wait for the writer; sessions wait when it is full, and so do their provinces.
 const QUEUE_FRAMES_MAX: usize = 256;
+/// Bytes of frames that may wait in each queue, in kibibytes: enough for some transactions, whatever frames hold.
+const QUEUE_KIBIBYTES_MAX: u32 = 32 * 1024;
 /// Frames of one transaction.
 const COMMIT_FRAMES_MAX: usize = 64;
 /// Bytes of one transaction: a commit takes tens of milliseconds at most.
@@ -23,13 +27,22 @@ pub enum Refusal {
 struct Waiting {
     entry: FrameEntry,
     reply: oneshot::Sender<Result<(), Refusal>>,
+    /// Its share of what may wait; free again once it is committed.
+    share: Option<OwnedSemaphorePermit>,
 }
 
 /// A handle to the journal writer.
 #[derive(Clone)]
 pub struct JournalWriter {
-    live: mpsc::Sender<Waiting>,
-    backlog: mpsc::Sender<Waiting>,
+    live: Way,
+    backlog: Way,
+}
+
+/// The way into one queue.
+#[derive(Clone)]
+struct Way {
+    queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
 }
 
 impl JournalWriter {
@@ -51,15 +64,18 @@ impl JournalWriter {
                 journaled.send_modify(|commits| *commits += 1);
             }
         });
-        Self { live, backlog }
+        let way = |queue| Way { queue, room: Arc::new(Semaphore::new(QUEUE_KIBIBYTES_MAX as usize)) };
+        Self { live: way(live), backlog: way(backlog) }
     }
 
     /// Hands over a frame; the receiver hears when it is on disk.
     pub async fn append(&self, entry: FrameEntry) -> oneshot::Receiver<Result<(), Refusal>> {
         let (reply, answer) = oneshot::channel();
-        let queue = if Queue::of(entry.lane) == Queue::Live { &self.live } else { &self.backlog };
+        let way = if Queue::of(entry.lane) == Queue::Live { &self.live } else { &self.backlog };
+        let kibibytes = u32::try_from(entry.bytes.len() / 1024 + 1).unwrap_or(u32::MAX).min(QUEUE_KIBIBYTES_MAX);
+        let share = Arc::clone(&way.room).acquire_many_owned(kibibytes).await.ok();
         // A writer that has ended drops the reply, which the caller sees.
-        let _ = queue.send(Waiting { entry, reply }).await;
+        let _ = way.queue.send(Waiting { entry, reply, share }).await;
         answer
     }
 }
@@ -77,8 +93,14 @@ fn gather(first: Waiting, live: &mut mpsc::Receiver<Waiting>, backlog: &mut mpsc
 }
 
 async fn commit<S: NationalStore>(store: &S, group: Vec<Waiting>) {
-    let (entries, replies): (Vec<_>, Vec<_>) =
-        group.into_iter().map(|waiting| (Append::Frame(waiting.entry), waiting.reply)).unzip();
+    let mut shares = Vec::with_capacity(group.len());
+    let (entries, replies): (Vec<_>, Vec<_>) = group
+        .into_iter()
+        .map(|waiting| {
+            shares.push(waiting.share);
+            (Append::Frame(waiting.entry), waiting.reply)
+        })
+        .unzip();
     match store.append(entries).await {
         Ok(appended) => {
             for (reply, appended) in replies.into_iter().zip(appended) {

@@ -7,7 +7,7 @@ use hub_rules::verdict::Answer;
 use hub_store::model::RecordView;
 use hub_store::{NationalStore, StoreError};
 use registry_schema::canonical;
-use registry_schema::field::Role;
+use registry_schema::field::{Field, Protection, Role};
 use registry_schema::ids::{PersonId, RecordKey};
 use registry_schema::kind::Kind;
 use registry_schema::natural_key::NaturalKey;
@@ -37,6 +37,25 @@ pub struct RecordReport {
     pub participants: Vec<ParticipantReport>,
     /// Links and cases that concern it.
     pub findings: Vec<FindingReport>,
+}
+
+/// What is shown in the place of a sensitive value to whom may not see it.
+pub(in crate::operator) const WITHHELD: &str = "(withheld: sensitive)";
+
+/// Whether the field of this name is shown only to whom was given sensitive fields.
+pub(in crate::operator) fn is_sensitive(field: &str) -> bool {
+    Field::parse(field).is_none_or(|field| field.protection() == Protection::Sensitive)
+}
+
+impl RecordReport {
+    /// The same without what sensitive fields say; that they say something stays.
+    #[must_use]
+    pub fn without_sensitive(mut self) -> Self {
+        for field in self.fields.iter_mut().filter(|field| is_sensitive(&field.field)) {
+            WITHHELD.clone_into(&mut field.value);
+        }
+        self
+    }
 }
 
 /// One field.

@@ -316,4 +316,25 @@ mod tests {
             assert!(matches!(authority.renew(&revoked, request.der(), 3), Err(PkiError::Refused(_))));
         }
     }
+
+    #[test]
+    fn a_renewal_waits_for_a_revocation_that_is_under_way() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = Folder::new(scratch.path().join("pki"));
+        let authority = Authority::init(&folder, &Settings::default(), "test", 0).unwrap();
+        let request = CertificateParams::default().serialize_request(&KeyPair::generate().unwrap()).unwrap();
+        let bearer: Bearer = "urn:hotich:province:01@2008".parse().unwrap();
+        let shown = Certificate::parse(&authority.issue(&bearer, request.der(), 0).unwrap()).unwrap();
+        let revoking = folder.lock().unwrap();
+        std::thread::scope(|scope| {
+            let renewal = scope.spawn(|| authority.renew(&shown, request.der(), 1));
+            // Long enough for a renewal that waits for nobody to be done.
+            std::thread::sleep(Duration::from_millis(100));
+            let revoked = Revoked { serial: shown.serial.clone(), revoked_ms: 1, reason: "stolen".to_owned() };
+            issued::revoke(&folder, &[revoked]).unwrap();
+            drop(revoking);
+            assert!(matches!(renewal.join().unwrap(), Err(PkiError::Refused(_))));
+        });
+        assert_eq!(Authority::list(&folder).unwrap().len(), 1, "no other certificate is there");
+    }
 }

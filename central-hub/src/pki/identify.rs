@@ -41,3 +41,41 @@ pub fn identify(file: &Path, folder: &Folder, now_ms: i64) -> Result<Bearer, Pki
     verifier.verify_client_cert(own, others, now).map_err(|error| refused(&error))?;
     Ok(Certificate::parse(own).map_err(|what| refused(&what))?.bearer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::authority::{Authority, Settings};
+    use super::*;
+
+    /// An hour in milliseconds.
+    const HOUR_MS: i64 = 3_600_000;
+
+    #[test]
+    fn an_operator_is_who_the_certificate_names_while_it_is_in_force() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = Folder::new(scratch.path().join("pki"));
+        let settings = Settings { bearer_hours: 2, ..Settings::default() };
+        let authority = Authority::init(&folder, &settings, "test", 0).unwrap();
+        let lan = Bearer::Operator("lan".to_owned());
+        let write = |name: &str, pem: &str| {
+            let path = scratch.path().join(name);
+            super::super::folder::replace(&path, pem.as_bytes()).unwrap();
+            path
+        };
+        let own = authority.issue_with_key(&lan, 0).unwrap();
+        let file = write("lan.pem", &own);
+        let refused = |file: &Path, now_ms| assert!(identify(file, &folder, now_ms).is_err(), "{}", file.display());
+        assert_eq!(identify(&file, &folder, HOUR_MS).unwrap(), lan);
+        refused(&file, 3 * HOUR_MS);
+        let other = authority.issue_with_key(&lan, 0).unwrap();
+        let (certificate, _) = own.split_at(own.find("-----BEGIN PRIVATE").unwrap());
+        let (_, key) = other.split_at(other.find("-----BEGIN PRIVATE").unwrap());
+        refused(&write("stolen.pem", &format!("{certificate}{key}")), HOUR_MS);
+        refused(&write("keyless.pem", certificate), HOUR_MS);
+        let strange = Folder::new(scratch.path().join("strange"));
+        let strange = Authority::init(&strange, &settings, "test", 0).unwrap();
+        refused(&write("strange.pem", &strange.issue_with_key(&lan, 0).unwrap()), HOUR_MS);
+        authority.revoke("lan", "left", HOUR_MS).unwrap();
+        refused(&file, HOUR_MS);
+    }
+}

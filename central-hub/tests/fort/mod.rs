@@ -93,11 +93,15 @@ impl Fort {
     pub(crate) async fn enrol(&self, province: &str) -> String {
         let (origin, now_ms) = (origin(province), clock::now_ms());
         provinces::enrol(&self.store, origin, None, &identity::Token::new([1; 32]), now_ms).await.expect("enrols");
-        let public_key = Hash256(key(origin.number()).public().0);
-        let signer =
-            Signer { origin, public_key, certificate: Hash256([0; 32]), enrolled_ms: now_ms, retired_ms: None };
-        self.store.trust(signer).await.expect("trusts");
+        self.trust(province, &key(origin.number())).await;
         self.authority().issue_with_key(&Bearer::Province(origin), now_ms).expect("a certificate")
+    }
+
+    /// Believes a province's signing key, and no other from now on.
+    pub(crate) async fn trust(&self, province: &str, key: &SigningKey) {
+        let (origin, public_key, enrolled_ms) = (origin(province), Hash256(key.public().0), clock::now_ms());
+        let signer = Signer { origin, public_key, certificate: Hash256([0; 32]), enrolled_ms, retired_ms: None };
+        self.store.trust(signer).await.expect("trusts");
     }
 
     /// A certificate with these URIs and this use, made with the authority's own key.

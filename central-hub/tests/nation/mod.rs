@@ -1,5 +1,7 @@
 //! A nation of real processes for tests: one hub, some agents, each killed when dropped.
 
+pub(crate) mod clerk;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -20,6 +22,8 @@ pub(crate) struct Nation {
     is_tls: bool,
     /// What the programs log.
     log: &'static str,
+    /// Where a service manager puts the hub's secrets.
+    pub(crate) credentials: Option<PathBuf>,
 }
 
 /// An agent with its store.
@@ -27,6 +31,8 @@ pub(crate) struct Agent {
     folder: PathBuf,
     child: Option<Child>,
     log: &'static str,
+    /// Where a service manager puts the agent's secrets.
+    pub(crate) credentials: Option<PathBuf>,
 }
 
 impl Nation {
@@ -45,9 +51,28 @@ impl Nation {
         Self::start(true, &[], "trace")
     }
 
-    fn start(is_tls: bool, options: &[&str], log: &'static str) -> Self {
+    /// A running hub without TLS under a configuration.
+    pub(crate) fn configured(toml: &str) -> Self {
+        let mut nation = Self::not_started(false);
+        nation.configure(toml);
+        nation.start_hub();
+        nation
+    }
+
+    /// A hub that does not run yet.
+    pub(crate) fn not_started(is_tls: bool) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        let mut nation = Self { folder, port: free_port(), hub: None, is_tls, log };
+        Self { folder, port: free_port(), hub: None, is_tls, log: "info", credentials: None }
+    }
+
+    /// Writes the hub's configuration, which it reads when it starts and at SIGHUP.
+    pub(crate) fn configure(&self, toml: &str) {
+        std::fs::write(self.path("hub.toml"), toml).expect("a configuration");
+    }
+
+    fn start(is_tls: bool, options: &[&str], log: &'static str) -> Self {
+        let mut nation = Self::not_started(is_tls);
+        nation.log = log;
         if is_tls {
             let mut command = Command::new(env!("CARGO_BIN_EXE_central-hub"));
             succeed(command.args(["pki", "init", "--pki"]).arg(nation.path("pki")).args(options));
@@ -59,6 +84,25 @@ impl Nation {
     /// Starts the hub (again).
     pub(crate) fn start_hub(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.path("hub.log")).expect("a log");
+        let mut command = self.serve_command();
+        let child =
+            command.env("HOTICH_LOG", self.log).stderr(log).stdout(Stdio::null()).spawn().expect("the hub starts");
+        self.hub = Some(child);
+        wait_until("the hub listens", || std::net::TcpStream::connect(self.address()).is_ok());
+    }
+
+    /// Where the hub listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    /// The hub's process.
+    pub(crate) fn hub_id(&self) -> u32 {
+        self.hub.as_ref().expect("it runs").id()
+    }
+
+    /// The command that runs the hub.
+    pub(crate) fn serve_command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_central-hub"));
         command.args(["serve", "--store", &self.store(), "--listen", &format!("127.0.0.1:{}", self.port)]);
         if self.is_tls {
@@ -66,11 +110,13 @@ impl Nation {
         } else {
             command.arg("--insecure-loopback")
         };
-        let child =
-            command.env("HOTICH_LOG", self.log).stderr(log).stdout(Stdio::null()).spawn().expect("the hub starts");
-        self.hub = Some(child);
-        let address = ("127.0.0.1", self.port);
-        wait_until("the hub listens", || std::net::TcpStream::connect(address).is_ok());
+        if self.path("hub.toml").exists() {
+            command.arg("--config").arg(self.path("hub.toml"));
+        }
+        if let Some(folder) = &self.credentials {
+            command.env("CREDENTIALS_DIRECTORY", folder);
+        }
+        command
     }
 
     /// Kills the hub as a power cut would.
@@ -80,10 +126,26 @@ impl Nation {
 
     /// Enrols a province and gives it an agent that does not run yet.
     pub(crate) fn enrol(&self, province: &str) -> Agent {
-        let agent = Agent { folder: self.path(province), child: None, log: self.log };
-        std::fs::create_dir(&agent.folder).expect("a folder for the province");
+        let agent = self.agent(province);
         self.make_token(&agent, province);
         self.init(&agent, province);
+        agent
+    }
+
+    fn agent(&self, province: &str) -> Agent {
+        let agent = Agent { folder: self.path(province), child: None, log: self.log, credentials: None };
+        std::fs::create_dir(&agent.folder).expect("a folder for the province");
+        agent
+    }
+
+    /// An agent that does not run yet, whose certificate and keys came from elsewhere.
+    pub(crate) fn agent_with_identity(&self, province: &str, identity: &Path) -> Agent {
+        let agent = self.agent(province);
+        let (store, hub) = (agent.path("store.db"), format!("https://{}", self.address()));
+        let mut command = agent_command();
+        command.args(["init", "--store", &store, "--province", province, "--hub", &hub]);
+        command.args(["--config", &agent.path("agent.toml"), "--identity"]).arg(identity);
+        succeed(&mut command);
         agent
     }
 
@@ -159,6 +221,9 @@ impl Agent {
         let mut command = agent_command();
         let command = command.args(["run", "--config", &self.path("agent.toml")]).stderr(log).stdout(Stdio::null());
         command.env("HOTICH_LOG", self.log);
+        if let Some(folder) = &self.credentials {
+            command.env("CREDENTIALS_DIRECTORY", folder);
+        }
         self.child = Some(command.env("HOTICH_RECONNECT_MS_MAX", "500").spawn().expect("the agent starts"));
     }
 
@@ -203,6 +268,18 @@ impl Agent {
         let lanes = status["lanes"].as_array().expect("lanes");
         status["unsealed"] == 0 && lanes.iter().all(|lane| lane["sealed"] == lane["applied"])
     }
+}
+
+/// Kibibytes of memory that a process holds now, as the kernel counts (proc(5)).
+pub(crate) fn resident_kib(process: u32) -> u64 {
+    memory_kib(process, "VmRSS:").expect("the process runs")
+}
+
+/// A line of the kernel's about a process's memory; `None` once it has ended.
+pub(crate) fn memory_kib(process: u32, line: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let found = status.lines().find_map(|found| found.strip_prefix(line))?;
+    found.trim().trim_end_matches(" kB").parse().ok()
 }
 
 impl Drop for Nation {

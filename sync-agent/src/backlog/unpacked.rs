@@ -123,6 +123,14 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_of_too_many_parts_is_refused_before_they_are_unpacked() {
+        let names: Vec<String> = (0..=PARTS_MAX).map(|number| format!("xl/media/{number}")).collect();
+        let parts: Vec<(&str, &[u8], usize)> = names.iter().map(|name| (name.as_str(), &b"a"[..], 1)).collect();
+        assert!(check_parts(&parts).unwrap_err().contains("parts"));
+        check_parts(&parts[1..]).unwrap();
+    }
+
+    #[test]
     fn a_run_is_measured_across_chunks() {
         let text = [vec![b'a'; CHUNK_BYTES + 5], b"<".to_vec(), vec![b'b'; 9]].concat();
         let expected = Measured { bytes: text.len() as u64, text_bytes_max: CHUNK_BYTES as u64 + 6 };

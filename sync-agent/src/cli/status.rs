@@ -51,6 +51,7 @@ fn table(out: &mut impl Write, status: &Status, now_ms: u64) -> std::io::Result<
         let [sealed, received, applied] = [lane.sealed, lane.received, lane.applied].map(grouped);
         writeln!(out, "{:10}{sealed:>16}{received:>16}{applied:>16}", lane.lane.name())?;
     }
+    receipts(out, status, now_ms)?;
     if !status.notices.is_empty() {
         writeln!(out)?;
         let counts = status.notices.iter().map(|(outcome, count)| format!("{outcome} {}", grouped(*count)));
@@ -63,6 +64,17 @@ fn table(out: &mut impl Write, status: &Status, now_ms: u64) -> std::io::Result<
             "import      {} ({}): stopped after {rows} rows; import it again",
             import.file_name, import.kind
         )?;
+    }
+    Ok(())
+}
+
+/// The proof that the centre took the changes, lane by lane.
+fn receipts(out: &mut impl Write, status: &Status, now_ms: u64) -> std::io::Result<()> {
+    let mut heading = "\n";
+    for receipt in status.lanes.iter().filter_map(|lane| lane.receipt.as_ref()) {
+        let (seq, age) = (grouped(receipt.seq), span(now_ms.saturating_sub(receipt.signed_ms)));
+        writeln!(out, "{heading}receipt     {}: signed by the centre through {seq}, {age} ago", receipt.lane.name())?;
+        heading = "";
     }
     Ok(())
 }
@@ -87,10 +99,19 @@ mod tests {
     use super::*;
     use crate::status::{ImportStatus, LaneStatus};
     use crate::store::state::ConnectionReport;
+    use crate::uplink::KeptReceipt;
     use registry_schema::ids::Lane;
 
     #[test]
     fn a_person_reads_what_waits_and_why() {
+        let receipt = Some(KeptReceipt {
+            lane: Lane::Backlog,
+            epoch: format!("{:016x}", 7),
+            seq: 1_000,
+            chain: "0".repeat(64),
+            signed_ms: 2_000,
+            signature: "0".repeat(128),
+        });
         let status = Status {
             province: "01@2008".parse().unwrap(),
             epoch: format!("{:016x}", 7),
@@ -100,7 +121,7 @@ mod tests {
                 since_ms: 1_000,
                 error: Some("the centre at http://h:1 cannot be reached".to_owned()),
             },
-            lanes: vec![LaneStatus { lane: Lane::Backlog, sealed: 1_234_567, received: 1_000, applied: 0 }],
+            lanes: vec![LaneStatus { lane: Lane::Backlog, sealed: 1_234_567, received: 1_000, applied: 0, receipt }],
             unsealed: 12,
             oldest_unapplied_ms: Some(90_000),
             notices: [("case".to_owned(), 3)].into(),
@@ -123,6 +144,8 @@ unsealed    12
 
 lane                sealed        received         applied
 backlog          1,234,567           1,000               0
+
+receipt     backlog: signed by the centre through 1,000, 2 s ago
 
 notices     case 3
 import      a.xlsx (birth): stopped after 4,000 rows; import it again

@@ -136,7 +136,7 @@ impl Play {
         for at in [self.anywhere(), self.anywhere(), sealed(&self.store.connection).unwrap()] {
             let plainly = plainly(&self.store.connection, origin, &at);
             assert_eq!(self.store.holding_at(&at).unwrap().unwrap(), plainly, "wound to {at:?}");
-            let counted = count(&self.store.connection, origin, &key(), &at, SKETCH_CELLS, &[]).unwrap();
+            let counted = count(&self.store.connection, origin, &key(), &at, SKETCH_CELLS, &[]).unwrap().holding;
             assert_eq!(counted, plainly, "counted at {at:?}");
         }
         let kept = self.store.kept.clone().unwrap();

@@ -47,6 +47,14 @@ pub(super) fn records_between(
     Ok(records)
 }
 
+/// What was added up, and what it took.
+pub(crate) struct Counted {
+    /// The sums.
+    pub(crate) holding: Holding,
+    /// States that were read for them.
+    pub(crate) rows: u64,
+}
+
 /// What all entries hold at these places, in some corners or in all when none is named.
 ///
 /// The states of an entry were sealed in the order of their ranks, so that each takes the place of the one before it;
@@ -58,14 +66,15 @@ pub(crate) fn count(
     at: &Places,
     cells: usize,
     of: &[Bucket],
-) -> Result<Holding, StoreError> {
+) -> Result<Counted, StoreError> {
     let sql =
         format!("SELECT {COLUMNS}, change_id, operation FROM change_log WHERE seq IS NOT NULL ORDER BY change_id");
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query(())?;
     let wanted = |held: &Held| of.is_empty() || of.contains(&held.bucket);
-    let (mut holding, mut delta) = (Holding::with_cells(cells), Delta::default());
+    let (mut holding, mut delta, mut read_rows) = (Holding::with_cells(cells), Delta::default(), 0);
     while let Some(row) = rows.next()? {
+        read_rows += 1;
         let (Some(id), true) = (RecordId::from_number(row.get(0)?), counts(row, at)?) else { continue };
         let after = read(row)?;
         let is_first = after.version.0 == 1 && !row.get::<_, bool>(3)? && row.get_ref(9)?.as_str() != Ok("repair");
@@ -80,7 +89,7 @@ pub(crate) fn count(
         }
     }
     holding.apply(key, &delta);
-    Ok(holding)
+    Ok(Counted { holding, rows: read_rows })
 }
 
 fn greatest_before(

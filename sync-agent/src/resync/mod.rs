@@ -76,12 +76,12 @@ impl Resync {
                 let asked = offer.clone();
                 let counted = tokio::task::spawn_blocking(move || {
                     let (connection, _) = open_read_only(&path)?;
-                    let holding = holdings::count(&connection, origin, &key, &asked.applied, asked.cells, &asked.of)?;
-                    Ok::<_, StoreError>((key, holding))
+                    let counted = holdings::count(&connection, origin, &key, &asked.applied, asked.cells, &asked.of)?;
+                    Ok::<_, StoreError>((key, counted))
                 });
-                let (key, holding) = counted.await.map_err(|_| StoreError::Closed)??;
-                self.report.rows_read += holding.sketch.total().unsigned_abs();
-                (key, holding)
+                let (key, counted) = counted.await.map_err(|_| StoreError::Closed)??;
+                self.report.rows_read += counted.rows;
+                (key, counted.holding)
             }
         };
         let (comparison, step) = Comparison::begin(offer, key, holding);

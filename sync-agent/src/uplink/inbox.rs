@@ -115,3 +115,25 @@ impl Inbox {
         Ok(position)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::store::tests::{NOW_MS, scratch};
+
+    #[tokio::test]
+    async fn a_receipt_over_another_history_is_not_kept() {
+        let (_folder, mut store) = scratch();
+        store.connection().execute_batch("INSERT INTO births (number) VALUES ('1')").unwrap();
+        store.seal(1, NOW_MS).unwrap();
+        let own = store.chain_at(Lane::Live, 1).unwrap().unwrap().to_string();
+        for (chain, is_kept) in [("0".repeat(64), false), (own, true)] {
+            let (epoch, signature) = (String::new(), String::new());
+            let mut inbox = Inbox::new();
+            inbox.receipted(KeptReceipt { lane: Lane::Live, epoch, seq: 1, chain, signed_ms: 0, signature });
+            inbox.write(&mut store, NOW_MS).unwrap();
+            assert_eq!(KeptReceipt::read(store.connection(), Lane::Live).unwrap().is_some(), is_kept);
+        }
+    }
+}

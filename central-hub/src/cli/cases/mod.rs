@@ -20,7 +20,7 @@ use crate::clock::now_ms;
 use crate::exit::Exit;
 use crate::office::{Office, OfficeError};
 use crate::operator::cases::{
-    self, AnswerError, BatchId, BulkReport, CASES_UNASKED_MAX, FindingsReport, Mode, Resolution, Selection,
+    self, AnswerError, BatchId, BulkReport, CASES_UNASKED_MAX, CaseReport, FindingsReport, Mode, Resolution, Selection,
 };
 use crate::ruling::{self, RulingError};
 pub(super) use arguments::CasesCommand;
@@ -47,7 +47,7 @@ pub(super) async fn run(
         }
         CasesCommand::Show { id, why } => {
             office.look(store, &format!("case {id}"), &why).await?;
-            show(store, &policy, id, format).await
+            show(store, &policy, office, id, format).await
         }
         CasesCommand::Resolve(mut arguments) => match arguments.id {
             Some(case) => {
@@ -117,7 +117,13 @@ async fn list(
 }
 
 /// Shows a case; answers are not tried where the configuration is not the one that the registry was judged under.
-async fn show(store: &AnyStore, policy: &Arc<Policy>, id: FindingId, format: Output) -> anyhow::Result<Exit> {
+async fn show(
+    store: &AnyStore,
+    policy: &Arc<Policy>,
+    office: &Office,
+    id: FindingId,
+    format: Output,
+) -> anyhow::Result<Exit> {
     let is_tried = match ruling::check(store, policy).await {
         Ok(_) => true,
         Err(error @ RulingError::Differs { .. }) => {
@@ -127,6 +133,7 @@ async fn show(store: &AnyStore, policy: &Arc<Policy>, id: FindingId, format: Out
         Err(RulingError::Store(error)) => return Err(error.into()),
     };
     let report = cases::show(store, (policy, is_tried), id, now_ms()).await?;
+    let report = if office.sees_sensitive() { report } else { report.map(CaseReport::without_sensitive) };
     let absent = AnswerError::NoCase(id).to_string();
     commands::found(format, report.as_ref(), print::case, &absent)
 }

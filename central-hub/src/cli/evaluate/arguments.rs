@@ -20,6 +20,13 @@ pub(in crate::cli) struct Source {
     pub(in crate::cli) edition: Option<EditionChoice>,
 }
 
+impl Source {
+    /// Whose entries of the registry are looked at, for the ledger; nobody's where they come from a file.
+    pub(in crate::cli) fn people(&self) -> Option<String> {
+        self.data.is_none().then(|| "people who are linked".to_owned())
+    }
+}
+
 /// Whose weights and frequencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum EditionChoice {
@@ -45,6 +52,9 @@ pub(in crate::cli) struct EvaluateArguments {
     /// The worst errors to show, of each kind: false pairs and missed pairs
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=1000))]
     pub(super) worst: u16,
+    /// Why people of the registry are looked at; written down
+    #[arg(long, default_value = "", value_name = "REASON")]
+    pub(in crate::cli) why: String,
 }
 
 #[derive(Debug, Args)]
@@ -57,6 +67,16 @@ pub(in crate::cli) struct ExplainArguments {
     pub(super) b: Participant,
     #[command(flatten)]
     pub(in crate::cli) source: Source,
+    /// Why people of the registry are looked at; written down
+    #[arg(long, default_value = "", value_name = "REASON")]
+    pub(in crate::cli) why: String,
+}
+
+impl ExplainArguments {
+    /// Whose entries of the registry are looked at, for the ledger.
+    pub(in crate::cli) fn people(&self) -> Option<String> {
+        self.source.people().map(|_| format!("likeness of {} and {}", self.a.record, self.b.record))
+    }
 }
 
 fn participant(text: &str) -> Result<Participant, std::convert::Infallible> {

@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::answer::{Resolution, sensible, unjudged, verdict, with_unjudged};
 use super::compare::{Comparison, compare};
 use super::effects::{Effects, Trial};
-use crate::operator::records::FindingReport;
+use crate::operator::records::{FindingReport, WITHHELD, is_sensitive};
 use crate::operator::rfc3339;
 
 /// A case with its entries side by side. Holds personal data: for the screen of who asked.
@@ -50,6 +50,18 @@ pub struct CaseReport {
     pub answers: Vec<AnswerReport>,
     /// Every answer that makes sense, with what it would do; empty where nothing was tried.
     pub options: Vec<OptionReport>,
+}
+
+impl CaseReport {
+    /// The same without what sensitive fields say; whether the entries agree in them stays.
+    #[must_use]
+    pub fn without_sensitive(mut self) -> Self {
+        for field in self.fields.iter_mut().filter(|field| is_sensitive(&field.field)) {
+            field.diff.clear();
+            field.values.iter_mut().flatten().for_each(|value| WITHHELD.clone_into(value));
+        }
+        self
+    }
 }
 
 /// An entry of a case.

@@ -1,0 +1,94 @@
+//! A generator of hostile input: takes a good sample and spoils it, by bits, runs, lengths, pieces of other samples, and
+//! words that readers look for. It is the same on every machine.
+//!
+//! HOTICH_FUZZ_SECONDS or HOTICH_FUZZ_INPUTS make it run for longer, on other seeds each time; HOTICH_FUZZ_SEED repeats one.
+
+#![allow(clippy::disallowed_methods, reason = "a test measures its time")]
+
+use std::time::{Duration, Instant};
+
+/// How long each reader is tried in the ordinary tests.
+const ORDINARY: Duration = Duration::from_millis(300);
+/// The fewest inputs in the ordinary tests, however slow a reader is.
+const ORDINARY_INPUTS: u64 = 200;
+/// Bytes of a spoiled sample.
+const BYTES_MAX: usize = 64 * 1024;
+
+/// A generator with the whole state in one number (Marsaglia's xorshift64).
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end.max(1) as u64) as usize
+    }
+
+    fn spoil(&mut self, samples: &[Vec<u8>], words: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = samples[self.below(samples.len())].clone();
+        for _ in 0..=self.below(6) {
+            let at = self.below(bytes.len() + 1);
+            match self.below(6) {
+                0 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
+                1 if at < bytes.len() => bytes[at] = self.below(256) as u8,
+                2 => bytes.truncate(at),
+                3 => drop(bytes.splice(at..at, words[self.below(words.len())].iter().copied())),
+                4 => {
+                    let other = &samples[self.below(samples.len())];
+                    let from = self.below(other.len() + 1);
+                    drop(bytes.splice(at.., other[from..].iter().copied()));
+                }
+                _ => {
+                    let end = (at + self.below(9)).min(bytes.len());
+                    let piece = bytes[at.min(end)..end].repeat(self.below(4));
+                    drop(bytes.splice(at..at, piece));
+                }
+            }
+        }
+        bytes.truncate(BYTES_MAX);
+        bytes
+    }
+}
+
+/// How long to go on.
+struct Effort {
+    time: Duration,
+    inputs_min: u64,
+    seed: u64,
+}
+
+impl Effort {
+    fn wished() -> Self {
+        let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+        let (seconds, inputs) = (number("HOTICH_FUZZ_SECONDS"), number("HOTICH_FUZZ_INPUTS"));
+        let is_long = seconds.is_some() || inputs.is_some();
+        let chance = if is_long { u64::from(std::process::id()) << 32 | 1 } else { 0x9e37_79b9_7f4a_7c15 };
+        Self {
+            time: seconds.map_or(if is_long { Duration::ZERO } else { ORDINARY }, Duration::from_secs),
+            inputs_min: inputs.unwrap_or(ORDINARY_INPUTS),
+            seed: number("HOTICH_FUZZ_SEED").unwrap_or(chance),
+        }
+    }
+}
+
+/// Feeds a reader with spoiled samples; how many it took for good shows that the samples are near the truth.
+pub(crate) fn check(samples: &[Vec<u8>], words: &[&[u8]], read: impl FnMut(&[u8]) -> bool) {
+    let (good, tried) = feed(samples, words, read);
+    assert!(good > 0 && good < tried, "{good} of {tried} were read");
+}
+
+/// Feeds a reader with spoiled samples; how many it took for good, of how many.
+pub(crate) fn feed(samples: &[Vec<u8>], words: &[&[u8]], mut read: impl FnMut(&[u8]) -> bool) -> (u64, u64) {
+    let Effort { time, inputs_min, seed } = Effort::wished();
+    let mut dice = Dice(seed);
+    for sample in samples {
+        assert!(read(sample), "a good sample is read");
+    }
+    let (began, mut tried, mut good) = (Instant::now(), 0, 0);
+    while began.elapsed() < time || tried < inputs_min {
+        tried += 1;
+        good += u64::from(read(&dice.spoil(samples, words)));
+    }
+    (good, tried)
+}
