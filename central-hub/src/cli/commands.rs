@@ -12,7 +12,7 @@ use registry_schema::ids::{Origin, PersonId, RecordKey};
 
 use super::arguments::{Arguments, Command, Output, PersonCommand, ProvincesCommand, RecordCommand};
 use super::office::AuditCommand;
-use super::{cases, daemon, evaluate, judged, output, resync};
+use super::{backup, cases, daemon, evaluate, judged, output, resync};
 use crate::audit;
 use crate::clock::now_ms;
 use crate::config::Layer;
@@ -77,6 +77,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
             let store = url.open(false).await?;
             super::office::export(&store, &office(&store).await?, after).await
         }
+        Command::Backup(arguments) => backup::make(&url, (identity, pki), &arguments, format).await,
+        Command::Restore(arguments) => backup::restore(&url, (identity, pki), &arguments, format).await,
+        Command::Drill(arguments) => backup::drill(Some(&url), config, &arguments, format).await,
         Command::Pki { command } => {
             let store = url.open(true).await?;
             super::pki::run(pki, Some((&store, &office(&store).await?)), command, format).await
@@ -127,6 +130,7 @@ async fn without_store(
     match command {
         Command::Pki { command } if !command.needs_store() => super::pki::run(pki, None, command, format).await,
         Command::Rules => judged::rules(config, format),
+        Command::Drill(arguments) => backup::drill(None, config, &arguments, format).await,
         Command::Evaluate(arguments) if arguments.source.data.is_some() => evaluate::run(None, arguments, format).await,
         Command::Explain(arguments) if arguments.source.data.is_some() => {
             evaluate::explain(None, arguments, format).await

@@ -15,18 +15,27 @@ const PATIENCE_SECONDS: u64 = 60;
 pub(crate) struct Nation {
     folder: TempDir,
     port: u16,
+    /// Where agents call the hub, when something stands between.
+    door: Option<u16>,
     hub: Option<Child>,
     /// Whether the hub has certificates; else it listens without TLS.
     is_tls: bool,
     /// What the programs log.
     log: &'static str,
+    /// The environment of the hub's next start.
+    environment: Environment,
 }
+
+/// Variables for a program.
+pub(crate) type Environment = Vec<(&'static str, String)>;
 
 /// An agent with its store.
 pub(crate) struct Agent {
     folder: PathBuf,
     child: Option<Child>,
     log: &'static str,
+    /// The environment of its next start.
+    environment: Environment,
 }
 
 impl Nation {
@@ -47,7 +56,8 @@ impl Nation {
 
     fn start(is_tls: bool, options: &[&str], log: &'static str) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        let mut nation = Self { folder, port: free_port(), hub: None, is_tls, log };
+        let mut nation =
+            Self { folder, port: free_port(), door: None, hub: None, is_tls, log, environment: Vec::new() };
         if is_tls {
             let mut command = Command::new(env!("CARGO_BIN_EXE_central-hub"));
             succeed(command.args(["pki", "init", "--pki"]).arg(nation.path("pki")).args(options));
@@ -66,11 +76,40 @@ impl Nation {
         } else {
             command.arg("--insecure-loopback")
         };
-        let child =
-            command.env("HOTICH_LOG", self.log).stderr(log).stdout(Stdio::null()).spawn().expect("the hub starts");
-        self.hub = Some(child);
+        let child = command
+            .env("HOTICH_LOG", self.log)
+            .envs(self.environment.drain(..))
+            .stderr(log)
+            .stdout(Stdio::null())
+            .spawn();
+        self.hub = Some(child.expect("the hub starts"));
         let address = ("127.0.0.1", self.port);
-        wait_until("the hub listens", || std::net::TcpStream::connect(address).is_ok());
+        wait_until("the hub listens", || std::net::TcpStream::connect(address).is_ok() || self.is_hub_dead());
+    }
+
+    /// Gives the hub's next start some variables.
+    pub(crate) fn prepare_hub(&mut self, environment: Environment) {
+        self.environment = environment;
+    }
+
+    /// Where the hub listens.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Agents that are enrolled from now on call the hub at this port.
+    pub(crate) fn through(&mut self, door: u16) {
+        self.door = Some(door);
+    }
+
+    /// Whether the hub has ended.
+    pub(crate) fn is_hub_dead(&mut self) -> bool {
+        self.hub.as_mut().is_none_or(|hub| hub.try_wait().expect("a child").is_some())
+    }
+
+    /// The hub's process.
+    pub(crate) fn hub_process(&self) -> Option<u32> {
+        self.hub.as_ref().map(Child::id)
     }
 
     /// Kills the hub as a power cut would.
@@ -80,7 +119,7 @@ impl Nation {
 
     /// Enrols a province and gives it an agent that does not run yet.
     pub(crate) fn enrol(&self, province: &str) -> Agent {
-        let agent = Agent { folder: self.path(province), child: None, log: self.log };
+        let agent = Agent { folder: self.path(province), child: None, log: self.log, environment: Vec::new() };
         std::fs::create_dir(&agent.folder).expect("a folder for the province");
         self.make_token(&agent, province);
         self.init(&agent, province);
@@ -95,7 +134,8 @@ impl Nation {
 
     /// Initialises an agent's store.
     pub(crate) fn init(&self, agent: &Agent, province: &str) {
-        let hub = format!("{}://127.0.0.1:{}", if self.is_tls { "https" } else { "http" }, self.port);
+        let port = self.door.unwrap_or(self.port);
+        let hub = format!("{}://127.0.0.1:{port}", if self.is_tls { "https" } else { "http" });
         let (store, token, config) = (agent.path("store.db"), agent.path("token"), agent.path("agent.toml"));
         let mut command = agent_command();
         command.args(["init", "--store", &store, "--province", province, "--hub", &hub, "--config", &config]);
@@ -158,8 +198,23 @@ impl Agent {
         let log = std::fs::File::options().create(true).append(true).open(self.path("agent.log")).expect("a log");
         let mut command = agent_command();
         let command = command.args(["run", "--config", &self.path("agent.toml")]).stderr(log).stdout(Stdio::null());
-        command.env("HOTICH_LOG", self.log);
+        command.env("HOTICH_LOG", self.log).envs(self.environment.drain(..));
         self.child = Some(command.env("HOTICH_RECONNECT_MS_MAX", "500").spawn().expect("the agent starts"));
+    }
+
+    /// Gives the daemon's next start some variables.
+    pub(crate) fn prepare(&mut self, environment: Environment) {
+        self.environment = environment;
+    }
+
+    /// Whether the daemon has ended.
+    pub(crate) fn is_dead(&mut self) -> bool {
+        self.child.as_mut().is_none_or(|child| child.try_wait().expect("a child").is_some())
+    }
+
+    /// The daemon's process.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// Kills the daemon as a power cut would.
@@ -234,7 +289,8 @@ fn agent_command() -> Command {
 
 fn succeed(command: &mut Command) -> Output {
     let output = command.output().expect("the command starts");
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {complained}{said}");
     output
 }
 
