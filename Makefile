@@ -9,11 +9,16 @@ FUZZ_SECONDS ?= 60
 SECONDS ?= 60
 RESYNC_SEEDS ?= 1000
 ENTRIES ?= 100000
+KILLS ?= 1000
+MINUTES ?= 10
 RESYNC_ENTRIES ?= 1000000
 CARGO ?= cargo
 
-.PHONY: help build demo test lint sim fuzz overload resync-crashes deny advisories bench bench-postgres bench-peers \
-	bench-nation bench-resync clean
+# Crash tests end the programs at named places, which only such builds have.
+FAILPOINTS = --features central-hub/failpoints,sync-agent/failpoints
+
+.PHONY: help build demo test lint sim crash faults soak fuzz overload resync-crashes deny advisories bench bench-postgres \
+	bench-peers bench-nation bench-resync clean
 
 help: ## Name the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -27,8 +32,8 @@ demo: build ## Run a country on one machine (SEED, PROVINCES, PEOPLE; WAIT=0 end
 
 test: ## Everything: unit, property, scenario, conformance and process tests
 	@.ci/need sqlite3 cargo-nextest postgres
-	$(CARGO) build --locked --workspace --bins
-	.ci/postgres $(CARGO) nextest run --locked --workspace
+	$(CARGO) build --locked --workspace --bins $(FAILPOINTS)
+	.ci/postgres $(CARGO) nextest run --locked --workspace $(FAILPOINTS)
 
 lint: ## Formatting and lints, as CI has them
 	$(CARGO) fmt --all --check
@@ -40,6 +45,22 @@ sim: ## Order independence over SEEDS seeded worlds, SERVER_SEEDS of them on Pos
 		-E 'test(any_order_gives_one_nation) & !binary(postgres)'
 	HOTICH_SEEDS=$(SERVER_SEEDS) .ci/postgres $(CARGO) nextest run --locked --release -p hub-store \
 		-E 'test(any_order_gives_one_nation) & binary(postgres)'
+
+crash: ## Kills KILLS programs at failpoints and at random, and looks for what was lost; SEED is another story
+	@.ci/need cargo-nextest sqlite3
+	$(CARGO) build --locked --release -p central-hub -p sync-agent --bins $(FAILPOINTS)
+	HOTICH_KILLS=$(KILLS) HOTICH_SEED=$(SEED) $(CARGO) nextest run --locked --release -p central-hub -p sync-agent \
+		$(FAILPOINTS) --test crash
+
+faults: ## What servers and disks do: stops, cuts, failover, full disks (as root, since it mounts small ones)
+	@.ci/need cargo-nextest postgres
+	$(CARGO) nextest run --locked -p central-hub --test faults --run-ignored all
+
+soak: ## MINUTES of a nation's life with faults; memory, open files, write-ahead logs and lag must stay flat
+	@.ci/need cargo-nextest sqlite3
+	$(CARGO) build --locked --release -p sync-agent --bins $(FAILPOINTS)
+	HOTICH_SOAK_MINUTES=$(MINUTES) $(CARGO) nextest run --locked --release -p central-hub -p sync-agent $(FAILPOINTS) \
+		--test soak --run-ignored only
 
 fuzz: ## Hostile bytes for every reader and file, FUZZ_SECONDS each, on other seeds each time (or HOTICH_FUZZ_INPUTS=n)
 	@.ci/need cargo-nextest

@@ -82,6 +82,7 @@ pub async fn audit<S: NationalStore>(store: &S, mut progress: impl FnMut(u64)) -
             let entries = store.next(queue, after, AUDIT_BATCH_BYTES).await?;
             let Some(last) = entries.last() else { break };
             after = last.id;
+            fail::fail_point!("hub.audit");
             entries.iter().for_each(|entry| walk.see(entry));
             progress(walk.report.journal_entries);
         }

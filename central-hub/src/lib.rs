@@ -7,6 +7,8 @@ pub mod config;
 pub mod telemetry;
 pub mod exit;
 pub mod clock;
+#[cfg(feature = "failpoints")]
+pub mod failpoints;
 pub mod spreadsheet;
 pub mod open;
 pub mod pki;
@@ -21,6 +23,7 @@ pub mod bulk;
 pub mod ruling;
 pub mod rebuild;
 pub mod audit;
+pub mod backup;
 pub mod serve;
 pub mod role;
 pub mod office;

@@ -171,6 +171,7 @@ pub fn asked(origin: Origin, who: &str, why: &str, now_ms: i64, random: u16) -> 
         why: why.to_owned(),
         approver: None,
         report: ResyncReport::default(),
+        damaged: Vec::new(),
         changed_ms: now_ms,
     }
 }

@@ -49,7 +49,9 @@ impl Role {
             | Verb::Trust
             | Verb::Grant
             | Verb::Rebuild
-            | Verb::Export => Self::Administrator,
+            | Verb::Export
+            | Verb::Backup
+            | Verb::Restore => Self::Administrator,
             // A refusal is noted about anybody.
             Verb::Refuse => Self::Nobody,
         }

@@ -41,6 +41,8 @@ pub struct Hello {
     pub heads: BTreeMap<Lane, Seq>,
     /// The last notice the store holds.
     pub notice_position: u64,
+    /// The incarnation of the nation that said it; 0 when the store knows none.
+    pub nation: u64,
 }
 
 impl From<Hello> for v1::Hello {
@@ -52,6 +54,7 @@ impl From<Hello> for v1::Hello {
             agent_version: hello.agent_version,
             heads: hello.heads.iter().map(head).collect(),
             notice_position: hello.notice_position,
+            nation: hello.nation,
         }
     }
 }
@@ -74,7 +77,8 @@ impl TryFrom<v1::Hello> for Hello {
             heads.insert(lane(head.lane, "LaneHead.lane")?, seq(head.sealed_seq, "LaneHead.sealed_seq")?);
         }
         let notice_position = seq(hello.notice_position, "Hello.notice_position")?.0;
-        Ok(Self { origin, epoch: Epoch(hello.epoch), agent_version: hello.agent_version, heads, notice_position })
+        let (epoch, nation) = (Epoch(hello.epoch), hello.nation);
+        Ok(Self { origin, epoch, agent_version: hello.agent_version, heads, notice_position, nation })
     }
 }
 
@@ -163,6 +167,7 @@ mod tests {
             agent_version: "0.1.0".into(),
             heads: [(Lane::Live, Seq(1)), (Lane::Repair, Seq(0)), (Lane::Backlog, Seq(9))].into(),
             notice_position: 3,
+            nation: 11,
         }
     }
 

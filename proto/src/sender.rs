@@ -46,6 +46,8 @@ pub struct Agent {
     pub version: String,
     /// The last notice the store holds.
     pub notice_position: u64,
+    /// The incarnation of the nation that said it; 0 when the store knows none.
+    pub nation: u64,
 }
 
 /// What a message of the hub means to the agent.
@@ -59,6 +61,16 @@ pub enum Event {
         seq: Seq,
         /// The lane's chain after it.
         chain: Hash256,
+        /// The last change in the national registry.
+        applied: Seq,
+    },
+    /// This nation is another than the store knew, or has come back from a backup: of the notices that the store holds,
+    /// those behind `notice_position` were said in a past that the nation has lost. Said before every other event.
+    Nation {
+        /// Its incarnation.
+        nation: u64,
+        /// The last notice that both sides know.
+        notice_position: u64,
     },
     /// Every cursor was named; sending may begin.
     Ready,
@@ -161,8 +173,8 @@ impl Sender {
     #[must_use]
     pub fn hello(&self) -> v1::Hello {
         let heads = self.lanes.iter().map(|(lane, state)| (*lane, state.sealed()));
-        let Agent { origin, epoch, version, notice_position } = self.agent.clone();
-        Hello { origin, epoch, agent_version: version, heads: heads.collect(), notice_position }.into()
+        let Agent { origin, epoch, version, notice_position, nation } = self.agent.clone();
+        Hello { origin, epoch, agent_version: version, heads: heads.collect(), notice_position, nation }.into()
     }
 
     /// Takes a message of the hub.
@@ -266,7 +278,7 @@ impl Sender {
             let missing = || WireError::new("Welcome.cursors", format!("none for lane {lane}"));
             let (cursor, applied) = cursors.get(lane).ok_or_else(missing)?;
             state.start(*lane, cursor.seq, *applied)?;
-            events.push(Event::CursorAt { lane: *lane, seq: cursor.seq, chain: cursor.chain });
+            events.push(Event::CursorAt { lane: *lane, seq: cursor.seq, chain: cursor.chain, applied: *applied });
             if *applied > Seq(0) {
                 events.push(Event::Applied { lane: *lane, seq: *applied });
             }
@@ -277,6 +289,14 @@ impl Sender {
         if !welcome.holdings_key.is_empty() {
             let key = convert::hash(&welcome.holdings_key, "Welcome.holdings_key")?;
             events.insert(0, Event::HoldingsKey(HoldingsKey::from_bytes(key.0)));
+        }
+        if welcome.nation != 0 {
+            let position = convert::seq(welcome.notice_position, "Welcome.notice_position")?.0;
+            let notice_position = position.min(self.agent.notice_position);
+            if welcome.nation != self.agent.nation || notice_position < self.agent.notice_position {
+                (self.agent.nation, self.agent.notice_position) = (welcome.nation, notice_position);
+                events.insert(0, Event::Nation { nation: welcome.nation, notice_position });
+            }
         }
         self.phase = Phase::Sending;
         events.push(Event::Ready);

@@ -57,7 +57,7 @@ struct World {
 
 impl World {
     fn new(decisions: Vec<u8>) -> Self {
-        let agent = Agent { origin: origin(), epoch: EPOCH, version: "test".into(), notice_position: 0 };
+        let agent = Agent { origin: origin(), epoch: EPOCH, version: "test".into(), notice_position: 0, nation: 5 };
         let mut world = Self {
             dice: Dice { bytes: decisions.into_iter() },
             now_ms: 1_000,
@@ -87,7 +87,7 @@ impl World {
     fn connect(&mut self) {
         (self.up, self.down, self.appending) = Default::default();
         let heads = self.log.iter().map(|(lane, log)| (*lane, Seq(log.len() as u64))).collect();
-        let agent = Agent { origin: origin(), epoch: EPOCH, version: "test".into(), notice_position: 0 };
+        let agent = Agent { origin: origin(), epoch: EPOCH, version: "test".into(), notice_position: 0, nation: 5 };
         self.sender = Sender::new(agent, &heads);
         let cursors: Vec<_> = Lane::ALL
             .iter()
@@ -195,7 +195,7 @@ impl World {
     /// What the agent is told is so.
     fn believed(&self, event: &Event) {
         match event {
-            Event::CursorAt { lane, seq, chain } => assert_eq!(*chain, self.chain_at(*lane, *seq)),
+            Event::CursorAt { lane, seq, chain, .. } => assert_eq!(*chain, self.chain_at(*lane, *seq)),
             Event::Received { lane, seq } => assert!(seq.0 as usize <= self.journal[lane].len(), "acked too early"),
             Event::Ready => {}
             other => panic!("nobody said {other:?}"),

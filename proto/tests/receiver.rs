@@ -156,6 +156,7 @@ fn a_store_is_admitted_if_it_has_all_that_the_journal_has() {
         agent_version: String::new(),
         heads: [(Lane::Live, Seq(5))].into(),
         notice_position: 0,
+        nation: 0,
     };
     let check = |change: fn(&mut convert::Hello), expect: Option<v1::GoodbyeReason>| {
         let mut hello = hello.clone();

@@ -15,7 +15,13 @@ const NOW_MS: u64 = 1_000_000;
 const PLENTY: u64 = 1_000_000;
 
 fn sender(live: u64, repair: u64, backlog: u64) -> Sender {
-    let agent = Agent { origin: "01@2008".parse().unwrap(), epoch: Epoch(7), version: "1".into(), notice_position: 10 };
+    let agent = Agent {
+        origin: "01@2008".parse().unwrap(),
+        epoch: Epoch(7),
+        version: "1".into(),
+        notice_position: 10,
+        nation: 5,
+    };
     let heads = [(Lane::Live, Seq(live)), (Lane::Repair, Seq(repair)), (Lane::Backlog, Seq(backlog))];
     Sender::new(agent, &BTreeMap::from(heads))
 }
@@ -243,4 +249,24 @@ fn what_a_hub_cannot_mean_ends_the_stream() {
     check(&mut welcomed(9, 9, 9), received(Lane::Live, u64::MAX), "Received.seq");
     check(&mut welcomed(9, 9, 9), resend(Lane::Live, 0, u64::MAX), "Received.resend_from");
     check(&mut welcomed(9, 9, 9), v1::Credit { lane: 0, ..credit(Lane::Live, 0, 0) }, "Credit.lane");
+}
+
+#[test]
+fn words_of_a_past_that_the_nation_lost_are_taken_back() {
+    let check = |nation: u64, notice_position: u64, expected: Option<u64>| {
+        let mut sender = sender(0, 0, 0);
+        assert_eq!((sender.hello().nation, sender.hello().notice_position), (5, 10));
+        let events = hear(&mut sender, v1::Welcome { nation, notice_position, ..welcome(PLENTY) });
+        let said = events.iter().find_map(|event| match event {
+            Event::Nation { nation: said, notice_position } => Some((*said, *notice_position)),
+            _ => None,
+        });
+        assert_eq!(said, expected.map(|position| (nation, position)));
+        assert_eq!(sender.hello().notice_position, expected.unwrap_or(10));
+    };
+    check(0, 0, None);
+    check(5, 10, None);
+    check(5, 4, Some(4));
+    check(6, 4, Some(4));
+    check(6, 99, Some(10));
 }

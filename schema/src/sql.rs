@@ -10,6 +10,7 @@ pub const NATIONAL_SQLITE: &[&str] = &[
     include_str!("../sql/national/sqlite/0002_ruling.sql"),
     include_str!("../sql/national/sqlite/0003_holdings.sql"),
     include_str!("../sql/national/sqlite/0004_ledger.sql"),
+    include_str!("../sql/national/sqlite/0005_nation.sql"),
 ];
 
 /// Migrations of the national store on PostgreSQL, oldest first.
@@ -17,4 +18,5 @@ pub const NATIONAL_POSTGRES: &[&str] = &[
     include_str!("../sql/national/postgres/0001_init.sql"),
     include_str!("../sql/national/postgres/0002_holdings.sql"),
     include_str!("../sql/national/postgres/0003_ledger.sql"),
+    include_str!("../sql/national/postgres/0004_nation.sql"),
 ];

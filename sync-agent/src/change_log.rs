@@ -120,6 +120,22 @@ pub fn advance(connection: &Connection, lane: Lane, received: Seq, applied: Seq)
     }
 }
 
+/// Goes back to where the centre stands, when it has less of a lane than it acknowledged: it came back from a backup.
+/// Answers how many changes it lost; they are sent again like any that it never had.
+///
+/// # Errors
+/// The store could not be written.
+pub fn go_back(connection: &Connection, lane: Lane, received: Seq, applied: Seq) -> Result<u64, StoreError> {
+    let before = lanes(connection)?.get(&lane).map_or(Seq(0), |state| state.received);
+    if before <= received {
+        return Ok(0);
+    }
+    let sql = "UPDATE lanes SET received_seq = ?2, applied_seq = min(applied_seq, ?3) WHERE lane = ?1";
+    let values = params![lane.number(), received.0.cast_signed(), applied.0.cast_signed()];
+    connection.prepare_cached(sql)?.execute(values)?;
+    Ok(before.0 - received.0)
+}
+
 /// Proves in a few look-ups that the ends of the lanes are what the change log says they are.
 pub(crate) fn check(connection: &Connection, incarnation: Incarnation) -> Result<(), StoreError> {
     for (lane, state) in lanes(connection)? {

@@ -1,7 +1,7 @@
 //! What the centre answered, kept beside the entries for clerks' screens: the newest word per entry and subject.
 
 use registry_proto::v1::{self, NoticeOutcome};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, TransactionBehavior, params};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -45,10 +45,25 @@ pub fn keep(connection: &Connection, notices: &[v1::Notice], now_ms: u64) -> Res
     let mut position = state::notice_seq(connection)?;
     for notice in notices {
         upsert(connection, notice, now_ms)?;
+        fail::fail_point!("agent.notice");
         position = position.max(notice.notice_seq);
     }
     state::set_notice_seq(connection, position)?;
     Ok(position)
+}
+
+/// Takes back what the centre said behind `position`: it came back from a backup, and says what still holds once more.
+///
+/// # Errors
+/// The store could not be written.
+pub fn take_back(connection: &mut Connection, nation: u64, position: u64) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    state::set_nation(&transaction, nation)?;
+    if state::notice_seq(&transaction)? > position {
+        transaction.execute("DELETE FROM notices WHERE notice_seq > ?1", [position.cast_signed()])?;
+        state::set_notice_seq(&transaction, position)?;
+    }
+    Ok(transaction.commit()?)
 }
 
 fn upsert(connection: &Connection, notice: &v1::Notice, now_ms: u64) -> Result<(), StoreError> {

@@ -62,7 +62,9 @@ impl Sealer {
         let looked_through = seal_ahead(&mut batch, self.looked_through.max(sealed_through), newest, changes_max / 2)?;
         let sealed_through = seal_in_order(&mut batch, sealed_through, newest, changes_max)?;
         let changes = batch.finish(sealed_through)?;
+        fail::fail_point!("agent.seal.before");
         transaction.commit()?;
+        fail::fail_point!("agent.seal.after");
         self.looked_through = looked_through;
         Ok(Sealed { changes, more: sealed_through < newest })
     }
@@ -215,6 +217,7 @@ impl<'a> Batch<'a> {
     fn new_state(&mut self, change: &Logged, predecessor: Option<Predecessor>) -> Result<Change, StoreError> {
         let version = Version(predecessor.map_or(0, |predecessor| predecessor.version.0).saturating_add(1));
         let canonical = self.content(change)?;
+        fail::fail_point!("agent.capture");
         self.clock = self.clock.tick(change.logged_ms.min(self.now_ms));
         Ok(Change { record_id: change.record_id, version, clock: self.clock, canonical })
     }

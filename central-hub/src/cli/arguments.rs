@@ -7,6 +7,7 @@ use hub_rules::node::Node;
 use registry_schema::ids::{Origin, PersonId, RecordKey};
 use registry_schema::kind::Kind;
 
+use super::backup::{BackupArguments, DrillArguments, RestoreArguments};
 use super::cases::CasesCommand;
 use super::evaluate::{EvaluateArguments, ExplainArguments};
 use super::office::{AuditCommand, OperatorsCommand};
@@ -121,6 +122,19 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: Option<AuditCommand>,
     },
+    /// Copy the embedded store into a new folder, while the hub serves
+    #[command(after_help = "Example:\n  central-hub backup /run/backup/2026-11-23 --store sqlite:national.db")]
+    Backup(BackupArguments),
+    /// Bring the nation back from a backup, as a new store; or make a server known that came back by its own means
+    #[command(after_help = "Examples:
+  central-hub restore /run/backup/2026-11-23 --store sqlite:national.db
+  central-hub restore --store postgres://hub@db.example/nation")]
+    Restore(RestoreArguments),
+    /// Try out whether a backup would bring the nation back; exit code 1 when not, 65 when it is damaged
+    #[command(after_help = "Examples:
+  central-hub drill /run/backup/2026-11-23
+  central-hub drill --store postgres://hub@drill.example/nation --output json")]
+    Drill(DrillArguments),
     /// Certificates: a small authority for pilots, enrolment, revocation
     Pki {
         #[command(subcommand)]

@@ -13,7 +13,7 @@ use registry_schema::ids::{Origin, PersonId, RecordKey};
 use super::arguments::{Arguments, Command, Output, PersonCommand, ProvincesCommand, RecordCommand};
 use super::evaluate::ExplainArguments;
 use super::office::AuditCommand;
-use super::{cases, daemon, evaluate, judged, output, resync};
+use super::{backup, cases, daemon, evaluate, judged, output, resync};
 use crate::audit;
 use crate::clock::now_ms;
 use crate::config::Layer;
@@ -73,13 +73,10 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
             office(&store).await?.act(&store, Verb::Rebuild, "the registry", "").await?;
             judged::apply(store, config).await
         }
-        Command::Audit { command: None | Some(AuditCommand::Verify) } => {
-            self::audit(&url.open(false).await?, format).await
-        }
-        Command::Audit { command: Some(AuditCommand::Export { after }) } => {
-            let store = url.open(false).await?;
-            super::office::export(&store, &office(&store).await?, after).await
-        }
+        Command::Audit { command } => ledger(&url, office, command, format).await,
+        Command::Backup(arguments) => backup::make(&url, (identity, pki), &arguments, format).await,
+        Command::Restore(arguments) => backup::restore(&url, (identity, pki), &arguments, format).await,
+        Command::Drill(arguments) => backup::drill(Some(&url), config, &arguments, format).await,
         Command::Pki { command } => {
             let store = url.open(true).await?;
             super::pki::run(pki, Some((&store, &office(&store).await?)), command, format).await
@@ -93,6 +90,20 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
             evaluate::run(Some(&url), arguments, format).await
         }
         Command::Explain(arguments) => explain(&url, office, arguments, format).await,
+    }
+}
+
+/// Looks through the evidence, or writes the ledger of operators out.
+async fn ledger(
+    url: &StoreUrl,
+    office: impl AsyncFn(&AnyStore) -> Result<Office, OfficeError>,
+    command: Option<AuditCommand>,
+    format: Output,
+) -> anyhow::Result<Exit> {
+    let store = url.open(false).await?;
+    match command {
+        None | Some(AuditCommand::Verify) => self::audit(&store, format).await,
+        Some(AuditCommand::Export { after }) => super::office::export(&store, &office(&store).await?, after).await,
     }
 }
 
@@ -156,6 +167,7 @@ async fn without_store(
     match command {
         Command::Pki { command } if !command.needs_store() => super::pki::run(pki, None, command, format).await,
         Command::Rules => judged::rules(config, format),
+        Command::Drill(arguments) => backup::drill(None, config, &arguments, format).await,
         Command::Evaluate(arguments) if arguments.source.data.is_some() => evaluate::run(None, arguments, format).await,
         Command::Explain(arguments) if arguments.source.data.is_some() => {
             evaluate::explain(None, arguments, format).await

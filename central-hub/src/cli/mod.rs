@@ -10,6 +10,7 @@ mod evaluate;
 mod daemon;
 mod pki;
 mod office;
+mod backup;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,9 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     }
     if let Some(error) = error.downcast_ref::<crate::office::OfficeError>() {
         return office::exit_of(error);
+    }
+    if let Some(error) = error.downcast_ref::<crate::backup::BackupError>() {
+        return backup::exit_of(error);
     }
     if error.downcast_ref::<crate::pki::PkiError>().is_some() {
         return Exit::Config;

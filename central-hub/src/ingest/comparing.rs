@@ -138,6 +138,7 @@ impl<S: NationalStore + 'static> Comparing<S> {
         let from = std::mem::replace(&mut resync.state, ResyncState::Running);
         resync.changed_ms = now_ms();
         if self.hub.store.put_resync(resync.clone(), Some(from)).await? {
+            fail::fail_point!("hub.resync.running");
             let (hub, epoch) = (Arc::clone(&self.hub), self.epoch);
             self.preparing.push(async move { resync::prepare(&hub.store, resync, epoch).await }.boxed());
         }
@@ -152,18 +153,47 @@ impl<S: NationalStore + 'static> Comparing<S> {
         }
     }
 
-    /// Offers what was prepared.
-    pub(super) fn offer(&mut self, prepared: Prepared) -> Vec<StreamResponse> {
+    /// Offers what was prepared. Which rows wait to be mended is written down first: what mends them may come when this
+    /// session is long over.
+    pub(super) async fn offer(&mut self, prepared: Prepared) -> Result<Vec<StreamResponse>, StoreError> {
         let Prepared { mut resync, key, holding, offer, damaged } = prepared;
         let message = v1::ResyncOffer::from(&offer);
         resync.report.bytes += message.encoded_len() as u64;
         resync.report.round_trips += 1;
         if !damaged.is_empty() && !resync.dry_run {
+            resync.damaged = damaged.iter().map(|(id, prefix)| (*id, *prefix)).collect();
+            self.hub.store.put_resync(resync.clone(), Some(ResyncState::Running)).await?;
             self.damaged = Some((key, damaged));
         }
         let wide = self.current.take().map_or(0, |current| current.wide);
         self.current = Some(Current { resync, holding, wide });
-        vec![message.into()]
+        Ok(vec![message.into()])
+    }
+
+    /// Takes up what earlier sessions left to be mended, before the first frame comes.
+    pub(super) async fn recall(&mut self) -> Result<(), StoreError> {
+        let mut recent = self.hub.store.resyncs(Some(self.origin), OPEN_MAX).await?;
+        recent.sort_by_key(|resync| resync.id);
+        let damaged: BTreeMap<RecordId, u64> = recent.into_iter().flat_map(|resync| resync.damaged).collect();
+        if !damaged.is_empty() {
+            let fence = self.hub.store.fence(self.origin).await?;
+            self.damaged = fence.map(|fence| (fence.key, damaged));
+        }
+        Ok(())
+    }
+
+    /// Everything is mended.
+    async fn forget(&mut self) -> Result<(), StoreError> {
+        self.damaged = None;
+        if let Some(current) = &mut self.current {
+            current.resync.damaged.clear();
+        }
+        let recent = self.hub.store.resyncs(Some(self.origin), OPEN_MAX).await?;
+        for resync in recent.into_iter().filter(|resync| !resync.damaged.is_empty()) {
+            let state = resync.state;
+            self.hub.store.put_resync(Resync { damaged: Vec::new(), ..resync }, Some(state)).await?;
+        }
+        Ok(())
     }
 
     /// Answers a question of the province; one about a comparison that is over has no answer.
@@ -241,6 +271,7 @@ impl<S: NationalStore + 'static> Comparing<S> {
             province = %self.origin, id = resync.id, state = resync.state.name(), altered = resync.report.altered,
             only_here = resync.report.only_here, only_there = resync.report.only_there, "a comparison ended"
         );
+        fail::fail_point!("hub.resync.ended");
         self.hub.store.put_resync(current.resync, Some(ResyncState::Running)).await.map(drop)
     }
 
@@ -271,10 +302,13 @@ impl<S: NationalStore + 'static> Comparing<S> {
             }
             damaged.remove(&change.record_id);
         }
-        if damaged.is_empty() {
-            self.damaged = None;
+        let is_last = damaged.is_empty();
+        if !rows.is_empty() {
+            fail::fail_point!("hub.mend.before");
+            self.hub.store.mend(rows).await?;
+            fail::fail_point!("hub.mend.after");
         }
-        if rows.is_empty() { Ok(()) } else { self.hub.store.mend(rows).await }
+        if is_last { self.forget().await } else { Ok(()) }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::stream::FuturesOrdered;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
+use hub_store::lineage::Heard;
 use hub_store::model::{FrameEntry, Province};
 use hub_store::{NationalStore, StoreError};
 use prost::Message as _;
@@ -116,14 +117,21 @@ impl<S: NationalStore + 'static> Session<S> {
             let detail = "another store of this province came first; enrol the province again for this one";
             return Err(goodbye(v1::GoodbyeReason::WrongEpoch, detail, RETRY_MS));
         }
-        self.notices_sent = hello.notice_position;
-        self.notices_stored = hello.notice_position;
+        fail::fail_point!("hub.welcome");
+        let common = self.resume(hello.nation, hello.notice_position).await?;
+        (self.notices_sent, self.notices_stored) = (common.position, common.position);
         let applied = |lane: Lane, epoch: Epoch| {
             cursors.iter().find(|at| at.lane == lane && at.epoch == epoch).map(|at| at.applied).unwrap_or_default()
         };
-        let mut welcome = v1::Welcome { holdings_key: self.holdings_key().await?, ..v1::Welcome::default() };
+        let mut welcome = v1::Welcome {
+            holdings_key: self.holdings_key().await?,
+            nation: common.nation,
+            notice_position: common.position,
+            ..v1::Welcome::default()
+        };
         let arrived = receiver.cursors().map(|cursor| (cursor.lane, cursor.seq)).collect();
         self.comparing = Comparing::new(Arc::clone(&self.hub), origin, hello.epoch, arrived);
+        self.comparing.recall().await.map_err(|error| unavailable(&error))?;
         if self.province.epoch.is_none() && cursors.iter().any(|cursor| cursor.epoch != hello.epoch) {
             let why = "the province came with a new epoch";
             let begun = resync::begin_unasked(&self.hub.store, origin, why, now_ms()).await;
@@ -144,6 +152,20 @@ impl<S: NationalStore + 'static> Session<S> {
         let (origin, fresh) = (self.province.origin, HoldingsKey::from_bytes(rand::random()));
         let key = self.hub.store.holdings_key(origin, fresh).await.map_err(|error| unavailable(&error))?;
         Ok(key.secret_bytes().to_vec())
+    }
+
+    /// From which word on the hub goes on. A province that heard more than this nation said, heard it from a past that
+    /// was lost with the hub's store, and takes it back.
+    async fn resume(&mut self, nation: u64, position: u64) -> Result<Heard, End> {
+        // Zero means that none is known.
+        let (origin, fresh) = (self.province.origin, rand::random::<u64>() | 1);
+        let common = self.hub.store.resume(origin, Heard { nation, position }, fresh).await;
+        let common = common.map_err(|error| unavailable(&error))?;
+        if common.position < position {
+            let taken_back = position - common.position;
+            tracing::warn!(province = %origin, taken_back, "words of a past that this nation lost are taken back");
+        }
+        Ok(common)
     }
 
     async fn serve(&mut self, mut receiver: Receiver, inbox: &mut Streaming<v1::StreamRequest>) -> End {
@@ -251,6 +273,7 @@ impl<S: NationalStore + 'static> Session<S> {
         let (lane, seq, changes, bytes, result) = outcome;
         match result {
             Ok(()) => {
+                fail::fail_point!("hub.ack");
                 let received = self.evidence.receipt(receiver.committed(lane, seq), now_ms());
                 self.say(received).await?;
                 let credit = self.allowance.charge(lane, changes, bytes);
@@ -285,6 +308,7 @@ impl<S: NationalStore + 'static> Session<S> {
         let notices = notices.map_err(|error| unavailable(&error))?;
         if let Some(last) = notices.last() {
             self.notices_sent = last.seq;
+            fail::fail_point!("hub.notices");
             self.say(v1::NoticeBatch { notices: notices.into_iter().map(notice).collect() }).await?;
         }
         Ok(())
@@ -293,7 +317,7 @@ impl<S: NationalStore + 'static> Session<S> {
     async fn offer(&mut self, prepared: Result<Option<Prepared>, StoreError>) -> Result<(), End> {
         match prepared.map_err(|error| unavailable(&error))? {
             Some(prepared) => {
-                let offer = self.comparing.offer(prepared);
+                let offer = self.comparing.offer(prepared).await.map_err(|error| unavailable(&error))?;
                 self.say_all(offer).await
             }
             None => Ok(()),

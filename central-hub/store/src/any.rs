@@ -12,6 +12,7 @@ use registry_schema::ids::{Epoch, Origin, PersonId, RecordId, RecordKey};
 
 use crate::holdings::{Agreement, Fence, Recount, Resync, ResyncState};
 use crate::ledger::{Act, ActRow, Grant, Ledger, Signer};
+use crate::lineage::{Heard, Lineage};
 use crate::model::{
     Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
     JournalId, NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
@@ -104,5 +105,12 @@ impl Ledger for AnyStore {
         fn signers(origin: Origin) -> Vec<Signer>;
         fn grant(grant: Grant) -> ();
         fn grants() -> Vec<Grant>;
+    }
+}
+
+impl Lineage for AnyStore {
+    delegate! {
+        fn resume(origin: Origin, heard: Heard, fresh: u64) -> Heard;
+        fn begin_again(nation: u64, now_ms: i64) -> ();
     }
 }

@@ -38,11 +38,15 @@ pub enum Verb {
     Rebuild,
     /// The ledger was handed out.
     Export,
+    /// The nation was copied.
+    Backup,
+    /// The nation came back from a backup.
+    Restore,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Look,
         Self::Refuse,
         Self::Resolve,
@@ -56,6 +60,8 @@ impl Verb {
         Self::Grant,
         Self::Rebuild,
         Self::Export,
+        Self::Backup,
+        Self::Restore,
     ];
 
     /// The stored word.
@@ -75,6 +81,8 @@ impl Verb {
             Self::Grant => "grant",
             Self::Rebuild => "rebuild",
             Self::Export => "export",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
         }
     }
 

@@ -7,6 +7,7 @@ pub mod error;
 pub mod model;
 pub mod holdings;
 pub mod ledger;
+pub mod lineage;
 pub mod national;
 pub mod sqlite;
 pub mod postgres;
@@ -17,6 +18,7 @@ pub mod conformance;
 pub use any::AnyStore;
 pub use error::StoreError;
 pub use ledger::Ledger;
+pub use lineage::Lineage;
 pub use national::{Cases, Holdings, Journal, NationalStore, Registry};
 
 #[cfg(doc)]

@@ -1,4 +1,4 @@
-//! The trait that every national store implements, in five parts; the fifth is [`Ledger`].
+//! The trait that every national store implements, in six parts; the last are [`Ledger`] and [`Lineage`].
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -14,6 +14,7 @@ use registry_schema::ids::{Epoch, Origin, PersonId, RecordId, RecordKey};
 use crate::error::StoreError;
 use crate::holdings::{Agreement, Fence, Recount, Resync, ResyncState};
 use crate::ledger::Ledger;
+use crate::lineage::Lineage;
 use crate::model::{
     Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
     JournalId, NoticeRow, PersonView, Province, Queue, RecordCounts, RecordView,
@@ -143,6 +144,6 @@ pub trait Holdings: Send + Sync {
 }
 
 /// A national store.
-pub trait NationalStore: Journal + Registry + Cases + Holdings + Ledger {}
+pub trait NationalStore: Journal + Registry + Cases + Holdings + Ledger + Lineage {}
 
-impl<T: Journal + Registry + Cases + Holdings + Ledger> NationalStore for T {}
+impl<T: Journal + Registry + Cases + Holdings + Ledger + Lineage> NationalStore for T {}

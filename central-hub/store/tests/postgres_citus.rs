@@ -26,6 +26,8 @@ const LOCAL: &[&str] = &[
     "act",
     "signer",
     "grants",
+    "nation",
+    "nation_end",
 ];
 
 /// The migrations without comments, in lower case.

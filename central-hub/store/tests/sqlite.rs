@@ -68,6 +68,11 @@ async fn the_ledger_keeps_what_it_took() {
 }
 
 #[tokio::test]
+async fn a_nation_that_came_back_is_another_one() {
+    conformance::a_nation_that_came_back_is_another_one(&fresh().1).await;
+}
+
+#[tokio::test]
 async fn the_journal_gives_back_what_it_took() {
     conformance::the_journal_gives_back_what_it_took(&fresh().1).await;
 }

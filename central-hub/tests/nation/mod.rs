@@ -17,6 +17,8 @@ const PATIENCE_SECONDS: u64 = 60;
 pub(crate) struct Nation {
     folder: TempDir,
     port: u16,
+    /// Where agents call the hub, when something stands between.
+    door: Option<u16>,
     hub: Option<Child>,
     /// Whether the hub has certificates; else it listens without TLS.
     is_tls: bool,
@@ -24,7 +26,12 @@ pub(crate) struct Nation {
     log: &'static str,
     /// Where a service manager puts the hub's secrets.
     pub(crate) credentials: Option<PathBuf>,
+    /// The environment of the hub's next start.
+    environment: Environment,
 }
+
+/// Variables for a program.
+pub(crate) type Environment = Vec<(&'static str, String)>;
 
 /// An agent with its store.
 pub(crate) struct Agent {
@@ -33,6 +40,8 @@ pub(crate) struct Agent {
     log: &'static str,
     /// Where a service manager puts the agent's secrets.
     pub(crate) credentials: Option<PathBuf>,
+    /// The environment of its next start.
+    environment: Environment,
 }
 
 impl Nation {
@@ -62,7 +71,16 @@ impl Nation {
     /// A hub that does not run yet.
     pub(crate) fn not_started(is_tls: bool) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        Self { folder, port: free_port(), hub: None, is_tls, log: "info", credentials: None }
+        Self {
+            folder,
+            port: free_port(),
+            door: None,
+            hub: None,
+            is_tls,
+            log: "info",
+            credentials: None,
+            environment: Vec::new(),
+        }
     }
 
     /// Writes the hub's configuration, which it reads when it starts and at SIGHUP.
@@ -85,10 +103,10 @@ impl Nation {
     pub(crate) fn start_hub(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.path("hub.log")).expect("a log");
         let mut command = self.serve_command();
-        let child =
-            command.env("HOTICH_LOG", self.log).stderr(log).stdout(Stdio::null()).spawn().expect("the hub starts");
-        self.hub = Some(child);
-        wait_until("the hub listens", || std::net::TcpStream::connect(self.address()).is_ok());
+        command.env("HOTICH_LOG", self.log).envs(self.environment.drain(..)).stderr(log).stdout(Stdio::null());
+        self.hub = Some(command.spawn().expect("the hub starts"));
+        let address = self.address();
+        wait_until("the hub listens", || std::net::TcpStream::connect(address).is_ok() || self.is_hub_dead());
     }
 
     /// Where the hub listens.
@@ -119,6 +137,26 @@ impl Nation {
         command
     }
 
+    /// Gives the hub's next start some variables.
+    pub(crate) fn prepare_hub(&mut self, environment: Environment) {
+        self.environment = environment;
+    }
+
+    /// Agents that are enrolled from now on call the hub at this port.
+    pub(crate) fn through(&mut self, door: u16) {
+        self.door = Some(door);
+    }
+
+    /// Whether the hub has ended.
+    pub(crate) fn is_hub_dead(&mut self) -> bool {
+        self.hub.as_mut().is_none_or(|hub| hub.try_wait().expect("a child").is_some())
+    }
+
+    /// The hub's process.
+    pub(crate) fn hub_process(&self) -> Option<u32> {
+        self.hub.as_ref().map(Child::id)
+    }
+
     /// Kills the hub as a power cut would.
     pub(crate) fn kill_hub(&mut self) {
         kill(&mut self.hub);
@@ -133,7 +171,13 @@ impl Nation {
     }
 
     fn agent(&self, province: &str) -> Agent {
-        let agent = Agent { folder: self.path(province), child: None, log: self.log, credentials: None };
+        let agent = Agent {
+            folder: self.path(province),
+            child: None,
+            log: self.log,
+            credentials: None,
+            environment: Vec::new(),
+        };
         std::fs::create_dir(&agent.folder).expect("a folder for the province");
         agent
     }
@@ -157,7 +201,8 @@ impl Nation {
 
     /// Initialises an agent's store.
     pub(crate) fn init(&self, agent: &Agent, province: &str) {
-        let hub = format!("{}://127.0.0.1:{}", if self.is_tls { "https" } else { "http" }, self.port);
+        let port = self.door.unwrap_or(self.port);
+        let hub = format!("{}://127.0.0.1:{port}", if self.is_tls { "https" } else { "http" });
         let (store, token, config) = (agent.path("store.db"), agent.path("token"), agent.path("agent.toml"));
         let mut command = agent_command();
         command.args(["init", "--store", &store, "--province", province, "--hub", &hub, "--config", &config]);
@@ -220,11 +265,26 @@ impl Agent {
         let log = std::fs::File::options().create(true).append(true).open(self.path("agent.log")).expect("a log");
         let mut command = agent_command();
         let command = command.args(["run", "--config", &self.path("agent.toml")]).stderr(log).stdout(Stdio::null());
-        command.env("HOTICH_LOG", self.log);
+        command.env("HOTICH_LOG", self.log).envs(self.environment.drain(..));
         if let Some(folder) = &self.credentials {
             command.env("CREDENTIALS_DIRECTORY", folder);
         }
         self.child = Some(command.env("HOTICH_RECONNECT_MS_MAX", "500").spawn().expect("the agent starts"));
+    }
+
+    /// Gives the daemon's next start some variables.
+    pub(crate) fn prepare(&mut self, environment: Environment) {
+        self.environment = environment;
+    }
+
+    /// Whether the daemon has ended.
+    pub(crate) fn is_dead(&mut self) -> bool {
+        self.child.as_mut().is_none_or(|child| child.try_wait().expect("a child").is_some())
+    }
+
+    /// The daemon's process.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// Kills the daemon as a power cut would.
@@ -311,7 +371,8 @@ fn agent_command() -> Command {
 
 fn succeed(command: &mut Command) -> Output {
     let output = command.output().expect("the command starts");
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {complained}{said}");
     output
 }
 

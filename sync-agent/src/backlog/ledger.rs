@@ -109,7 +109,9 @@ impl Ledger {
                 batch.rejected.cast_signed()
             ],
         )?;
+        fail::fail_point!("agent.import.before");
         transaction.commit()?;
+        fail::fail_point!("agent.import.after");
         Ok(outcome)
     }
 

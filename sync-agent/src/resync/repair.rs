@@ -69,7 +69,9 @@ pub(super) fn resend(store: &mut Store, records: &[RecordId], now_ms: u64) -> Re
     for id in records {
         sent += transaction.prepare_cached(sql)?.execute(params![id.number(), now_ms.cast_signed()])?;
     }
+    fail::fail_point!("agent.resend.before");
     transaction.commit()?;
+    fail::fail_point!("agent.resend.after");
     Ok(sent as u64)
 }
 

@@ -13,6 +13,7 @@ const EPOCH: &str = "epoch";
 const CLOCK: &str = "clock";
 const SEALED_THROUGH: &str = "sealed_through";
 const NOTICE_SEQ: &str = "notice_seq";
+const NATION: &str = "nation";
 const CONNECTION: &str = "connection";
 const RESTORING: &str = "restoring";
 /// In front of the name of a lane.
@@ -99,6 +100,15 @@ pub fn notice_seq(connection: &Connection) -> Result<u64, StoreError> {
 
 pub(crate) fn set_notice_seq(connection: &Connection, seq: u64) -> Result<(), StoreError> {
     set(connection, NOTICE_SEQ, seq.cast_signed())
+}
+
+/// The incarnation of the nation whose words the store holds; 0 when none is known.
+pub(crate) fn nation(connection: &Connection) -> Result<u64, StoreError> {
+    Ok(get::<i64>(connection, NATION)?.unwrap_or_default().cast_unsigned())
+}
+
+pub(crate) fn set_nation(connection: &Connection, nation: u64) -> Result<(), StoreError> {
+    set(connection, NATION, nation.cast_signed())
 }
 
 /// Whether the store took a new epoch and has not yet got back what it had lost.

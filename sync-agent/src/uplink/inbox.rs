@@ -111,7 +111,9 @@ impl Inbox {
         }
         let some = !self.notices.is_empty();
         let position = some.then(|| notices::keep(&transaction, &self.notices, now_ms)).transpose()?;
+        fail::fail_point!("agent.words.before");
         transaction.commit()?;
+        fail::fail_point!("agent.words.after");
         Ok(position)
     }
 }

@@ -22,6 +22,7 @@ use crate::config::Access;
 use crate::credentials::{Credentials, Folder};
 use crate::error_chain::words;
 use crate::identity::Token;
+use crate::notices;
 use crate::resync::{Desk, Resync};
 use crate::store::state::{self, ConnectionReport, ConnectionState};
 use crate::store::{Store, StoreError};
@@ -77,12 +78,14 @@ impl<'a> Session<'a> {
     /// Everything a stream begins with, read from the store at one point.
     async fn prepare(uplink: &'a mut Uplink) -> Result<Self, Ending> {
         let incarnation = uplink.incarnation;
-        let read =
-            |store: &mut Store| Ok((change_log::lanes(store.connection())?, state::notice_seq(store.connection())?));
-        let (lanes, notice_position) = uplink.store.call(read).await?;
+        let read = |store: &mut Store| {
+            let connection = store.connection();
+            Ok((change_log::lanes(connection)?, state::notice_seq(connection)?, state::nation(connection)?))
+        };
+        let (lanes, notice_position, nation) = uplink.store.call(read).await?;
         let heads: Heads = lanes.into_iter().map(|(lane, state)| (lane, state.sealed)).collect();
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let agent = Agent { origin: incarnation.origin, epoch: incarnation.epoch, version, notice_position };
+        let agent = Agent { origin: incarnation.origin, epoch: incarnation.epoch, version, notice_position, nation };
         let frames = FrameSealer::new(incarnation.origin, incarnation.epoch).map_err(|error| lost(&error))?;
         let sender = Sender::new(agent, &heads);
         let credentials = match &uplink.access {
@@ -209,6 +212,7 @@ impl<'a> Session<'a> {
         if let Some(credentials) = &self.credentials {
             credentials.signing.sign_frame(self.uplink.incarnation.origin, &mut frame);
         }
+        fail::fail_point!("agent.frame");
         Ok(Some(frame))
     }
 
@@ -222,7 +226,12 @@ impl<'a> Session<'a> {
         }
         for event in self.sender.receive(response, self.now_ms()).map_err(|error| ended(&error))? {
             match event {
-                Event::CursorAt { lane, seq, chain } => self.compare(lane, seq, chain).await?,
+                Event::Nation { nation, notice_position } => {
+                    let take_back =
+                        move |store: &mut Store| notices::take_back(store.connection(), nation, notice_position);
+                    self.uplink.store.call(take_back).await?;
+                }
+                Event::CursorAt { lane, seq, chain, applied } => self.compare(lane, seq, chain, applied).await?,
                 Event::HoldingsKey(key) => {
                     self.uplink.store.call(move |store| store.take_holdings_key(&key)).await?;
                 }
@@ -261,11 +270,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Compares the centre's history of a lane with the store's own.
-    async fn compare(&mut self, lane: Lane, seq: Seq, chain: Hash256) -> Result<(), Ending> {
-        let own = self.uplink.store.call(move |store| store.chain_at(lane, seq.0)).await?;
-        if own != Some(chain) {
+    /// Compares the centre's history of a lane with the store's own. A centre that came back from a backup stands where
+    /// it stood once, and goes on from there.
+    async fn compare(&mut self, lane: Lane, seq: Seq, chain: Hash256, applied: Seq) -> Result<(), Ending> {
+        let compare = move |store: &mut Store| match store.chain_at(lane, seq.0)? {
+            Some(own) if own == chain => change_log::go_back(store.connection(), lane, seq, applied).map(Some),
+            _ => Ok(None),
+        };
+        let Some(lost) = self.uplink.store.call(compare).await? else {
             return Err(Ending::Forked(format!("lane {lane} differs at change {seq}")));
+        };
+        if lost > 0 {
+            tracing::warn!(%lane, lost, "the centre has lost changes that it had acknowledged; they are sent again");
         }
         self.cursors.insert(lane, seq);
         self.inbox.received(lane, seq);

@@ -107,6 +107,7 @@ pub async fn resyncs_move_from_state_to_state<S: NationalStore>(store: &S) {
         why: "a test".to_owned(),
         approver: None,
         report: ResyncReport::default(),
+        damaged: Vec::new(),
         changed_ms: 1,
     };
     assert!(store.put_resync(resync.clone(), None).await.expect("writes"));

@@ -8,6 +8,7 @@ mod order;
 mod journal;
 mod holdings;
 mod ledger;
+mod lineage;
 
 use hub_rules::memory::Memory;
 use hub_rules::{Arrival, Batch, Context, decide, missing};
@@ -21,6 +22,7 @@ pub use journal::{
     outrun_frames_are_not_taken, the_first_incarnation_stands, the_journal_gives_back_what_it_took,
 };
 pub use ledger::{a_new_key_retires_the_old_one, acts_are_chained, the_last_role_stands};
+pub use lineage::a_nation_that_came_back_is_another_one;
 pub use order::{any_order_gives_one_nation, notices_are_told_once, pages_give_every_record_in_force};
 pub use world::{Schedule, World};
 

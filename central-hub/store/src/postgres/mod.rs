@@ -18,6 +18,7 @@ mod registry;
 mod cases;
 mod holdings;
 mod ledger;
+mod lineage;
 mod aside;
 
 use std::sync::Arc;

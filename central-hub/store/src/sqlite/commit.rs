@@ -27,7 +27,10 @@ pub(super) fn commit(connection: &mut Connection, plan: &Plan, applied: &Applied
         say(&transaction, notice, applied.now_ms)?;
     }
     watermark(&transaction, applied)?;
-    transaction.commit()
+    fail::fail_point!("hub.plan.before");
+    transaction.commit()?;
+    fail::fail_point!("hub.plan.after");
+    Ok(())
 }
 
 fn records(transaction: &Transaction<'_>, plan: &Plan) -> rusqlite::Result<()> {

@@ -15,7 +15,9 @@ impl Journal for Sqlite {
             .run(move |connection| {
                 let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
                 let appended = entries.iter().map(|entry| append_one(&transaction, entry)).collect::<Result<_, _>>()?;
+                fail::fail_point!("hub.journal.before");
                 transaction.commit()?;
+                fail::fail_point!("hub.journal.after");
                 Ok(appended)
             })
             .await

@@ -12,6 +12,8 @@ mod registry;
 mod cases;
 mod holdings;
 mod ledger;
+mod lineage;
+mod backup;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,6 +25,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::error::StoreError;
 use crate::national::Answer;
 use worker::Worker;
+
+pub use backup::{SCHEMA, copy, revive};
 
 /// Bytes of a database page: records of about 500 bytes are kept in the tree itself, so pages are larger than usual.
 const PAGE_BYTES: u32 = 8192;

@@ -1,0 +1,285 @@
+//! One run: two provinces with their clerks, a hub, and what is done to them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use serde::Serialize;
+
+use super::clerks::{Clerks, open};
+use super::nation::{Agent, Environment, Nation, wait_until};
+use super::points::Way;
+
+/// The provinces, their offices, and their numbers in the national store.
+const PROVINCES: [(&str, &str); 2] = [("01@2008", "01.00001"), ("79@2008", "79.00001")];
+/// How long an armed program may live while its clerks write.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A failpoint is passed up to so many times before it is the end.
+const PASSED_MAX: u32 = 2;
+/// Milliseconds that a random kill may be in coming.
+const RANDOM_MS_MAX: u64 = 150;
+/// Rows of one imported file: two transactions of the import and more.
+const FILE_ROWS: usize = 120;
+
+/// What came of a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) seed: u64,
+    pub(crate) kills: usize,
+    /// How often each failpoint ended a program.
+    pub(crate) hits: BTreeMap<&'static str, usize>,
+    /// Committed states of entries, each of which is in the nation once.
+    pub(crate) states: usize,
+    /// Changes that the hub acknowledged.
+    pub(crate) acknowledged: i64,
+    pub(crate) national_digest: String,
+    /// What a hub that nobody killed makes of the same provinces.
+    pub(crate) digest_without_kills: String,
+    pub(crate) seconds: f64,
+}
+
+/// See the module.
+pub(crate) struct Run {
+    seed: u64,
+    pub(crate) chance: StdRng,
+    nation: Nation,
+    agents: [Agent; 2],
+    clerks: [Clerks; 2],
+    hits: BTreeMap<&'static str, usize>,
+    kills: usize,
+    begun: Instant,
+}
+
+impl Run {
+    pub(crate) fn begin(seed: u64) -> Self {
+        let nation = Nation::with_certificates(&[]);
+        let mut agents = PROVINCES.map(|(province, _)| nation.enrol(province));
+        let mut number = 0;
+        let clerks = PROVINCES.map(|(_, office)| {
+            number += 1;
+            Clerks::new(&agents[number - 1].path("store.db"), office, seed * 2 + number as u64)
+        });
+        agents.iter_mut().for_each(Agent::start);
+        let (chance, hits, begun) = (StdRng::seed_from_u64(seed), BTreeMap::new(), Instant::now());
+        let mut run = Self { seed, chance, nation, agents, clerks, hits, kills: 0, begun };
+        for province in 0..PROVINCES.len() {
+            run.import(province, &Vec::new());
+        }
+        wait_until("the first entries are there", || run.nation.hub_json(&["stats"])["applied"].as_i64() >= Some(240));
+        run
+    }
+
+    /// Kills one of the programs, or all of them, at some moment.
+    pub(crate) fn kill_at_random(&mut self) {
+        let end = Instant::now() + Duration::from_millis(self.chance.random_range(0..RANDOM_MS_MAX));
+        while Instant::now() < end {
+            self.write(2);
+        }
+        let whom = self.chance.random_range(0..4);
+        if whom == 0 || whom == 3 {
+            self.nation.kill_hub();
+        }
+        for (number, agent) in self.agents.iter_mut().enumerate() {
+            if whom == 3 || whom == number + 1 {
+                agent.kill();
+            }
+        }
+        self.write(4);
+        self.kills += 1;
+        self.revive();
+    }
+
+    /// Kills a program where it passes a failpoint.
+    pub(crate) fn kill_at(&mut self, (name, way): (&'static str, Way)) {
+        let province = self.chance.random_range(0..PROVINCES.len());
+        let hit = self.nation.path("hit");
+        let armed = |nth: u32| {
+            let hit = hit.display().to_string();
+            Environment::from([("HOTICH_FAILPOINTS", format!("{name}={nth}")), ("HOTICH_FAILPOINTS_HIT", hit)])
+        };
+        let nth = self.chance.random_range(1..=PASSED_MAX);
+        match way {
+            Way::Hub => self.arm_hub(armed(nth)),
+            Way::HubCompares => {
+                self.lose_a_row();
+                self.arm_hub(armed(1));
+                self.compare();
+            }
+            Way::Agent => self.arm_agent(province, armed(nth)),
+            Way::AgentCompares => {
+                self.lose_a_row();
+                self.arm_agent(0, armed(1));
+                self.compare();
+            }
+            Way::Import => self.import(province, &armed(1)),
+            Way::Audit => self.command(&["audit"], &armed(1)),
+            Way::Backup => self.back_up(&armed(1)),
+            Way::Restore => self.restore(&armed(1)),
+        }
+        let began = Instant::now();
+        while !hit.exists() {
+            assert!(began.elapsed() < PATIENCE, "nobody passed {name}; logs are in {}", self.nation.path("").display());
+            self.write(3);
+        }
+        std::fs::remove_file(&hit).expect("it was there");
+        *self.hits.entry(name).or_default() += 1;
+        self.kills += 1;
+        self.write(4);
+        self.revive();
+    }
+
+    fn arm_hub(&mut self, environment: Environment) {
+        self.nation.kill_hub();
+        self.nation.prepare_hub(environment);
+        self.nation.start_hub();
+    }
+
+    fn arm_agent(&mut self, province: usize, environment: Environment) {
+        self.agents[province].kill();
+        self.agents[province].prepare(environment);
+        self.agents[province].start();
+    }
+
+    /// Whoever is dead lives again, and is not armed.
+    fn revive(&mut self) {
+        // The hit is written a moment before the end.
+        std::thread::sleep(Duration::from_millis(5));
+        if self.nation.is_hub_dead() {
+            self.nation.kill_hub();
+            self.nation.start_hub();
+        }
+        for agent in &mut self.agents {
+            if agent.is_dead() {
+                agent.kill();
+                agent.start();
+            }
+        }
+    }
+
+    fn write(&mut self, steps: usize) {
+        self.clerks.iter_mut().for_each(|clerks| clerks.write(steps));
+    }
+
+    /// Imports a new file; one that was killed goes on where it was.
+    fn import(&mut self, province: usize, environment: &Environment) {
+        let file = self.clerks[province].backlog(&self.nation.path(PROVINCES[province].0), FILE_ROWS);
+        let agent = &self.agents[province];
+        let import = || agent.command(&["import", &file, "--kind", "death"]);
+        if !environment.is_empty() {
+            is_killed(&import().envs(environment.clone()).output().expect("runs"));
+        }
+        let done = import().output().expect("runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// A row disappears from the nation's database, of an entry that nobody touches any more: whoever is judged while a row is
+    /// missing is judged without it.
+    fn lose_a_row(&mut self) {
+        let first = self.agents[0].sql("SELECT record_id FROM deaths WHERE import_id = 1 ORDER BY record_id");
+        let rows: Vec<i64> = first.lines().map(|line| line.parse().expect("a key")).collect();
+        let national = open(&self.nation.path("national.db"));
+        let sql = "DELETE FROM record WHERE origin = ?1 AND record_id = ?2";
+        national.execute(sql, (origin(0), rows[self.chance.random_range(0..rows.len())])).expect("deletes");
+    }
+
+    /// Asks for a comparison that looks at every row, unless one is open.
+    fn compare(&self) {
+        let arguments = ["resync", "start", PROVINCES[0].0, "--deep", "--operator", "lan", "--reason", "a row is lost"];
+        let _ = self.nation.hub_command(&arguments).output().expect("runs");
+    }
+
+    fn command(&self, arguments: &[&str], environment: &Environment) {
+        is_killed(&self.nation.hub_command(arguments).envs(environment.clone()).output().expect("runs"));
+        self.nation.hub_ok(arguments);
+    }
+
+    fn back_up(&mut self, environment: &Environment) {
+        let folder = self.nation.path(&format!("backup-{}", self.kills));
+        let name = folder.display().to_string();
+        is_killed(&self.nation.hub_command(&["backup", &name]).envs(environment.clone()).output().expect("runs"));
+        assert!(!folder.exists(), "what is not whole does not look like a backup");
+        std::fs::remove_dir_all(format!("{name}.partial")).expect("the killed one left it behind");
+        self.nation.hub_ok(&["backup", &name]);
+        let drill = self.nation.hub_json(&["drill", &name]);
+        assert_eq!(drill["recovered"], true, "{drill}");
+    }
+
+    fn restore(&mut self, environment: &Environment) {
+        let name = self.nation.path(&format!("backup-{}", self.kills)).display().to_string();
+        self.nation.hub_ok(&["backup", &name]);
+        let target = self.nation.path(&format!("restored-{}.db", self.kills));
+        let restore = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_central-hub"));
+            command.args(["restore", &name, "--store", &format!("sqlite:{}", target.display())]);
+            command
+        };
+        is_killed(&restore().envs(environment.clone()).output().expect("runs"));
+        assert!(!target.exists(), "what is not whole does not look like a store");
+        std::fs::remove_file(PathBuf::from(format!("{}.partial", target.display()))).expect("it was left behind");
+        assert!(restore().output().expect("runs").status.success());
+    }
+
+    /// Lets everything settle, and takes stock.
+    pub(crate) fn end(mut self) -> Report {
+        self.revive();
+        self.nation.settle(&[&self.agents[0], &self.agents[1]]);
+        self.nation.check_books();
+        for (number, clerks) in self.clerks.iter().enumerate() {
+            clerks.check(&self.nation.path("national.db"), origin(number));
+        }
+        let digest = |nation: &Nation| nation.hub_json(&["digest"])["national_digest"].as_str().map(str::to_owned);
+        let acknowledged = self.nation.hub_json(&["stats"])["received"].as_i64().unwrap_or_default();
+        let (seed, kills, hits) = (self.seed, self.kills, std::mem::take(&mut self.hits));
+        let report = Report {
+            seed,
+            kills,
+            hits,
+            states: self.clerks.iter().map(Clerks::states).sum(),
+            acknowledged,
+            national_digest: digest(&self.nation).unwrap_or_default(),
+            digest_without_kills: digest(&self.without_kills()).expect("a digest"),
+            seconds: self.begun.elapsed().as_secs_f64(),
+        };
+        write(&report);
+        assert_eq!(report.national_digest, report.digest_without_kills);
+        assert!(acknowledged >= i64::try_from(report.states).expect("few"), "{report:?}");
+        report
+    }
+
+    /// Another nation, to which the same provinces stream what they hold, and nobody is killed.
+    fn without_kills(&mut self) -> Nation {
+        let calm = Nation::new();
+        let mut agents = PROVINCES.map(|(province, _)| calm.enrol(province));
+        for (agent, from) in agents.iter_mut().zip(&mut self.agents) {
+            from.kill();
+            let store = agent.path("store.db");
+            ["", "-wal", "-shm"].iter().for_each(|suffix| drop(std::fs::remove_file(format!("{store}{suffix}"))));
+            from.sql(&format!("VACUUM INTO '{store}'"));
+            agent.start();
+        }
+        wait_until("the calm hub has everything", || calm.hub_json(&["stats"])["received"].as_i64() > Some(0));
+        calm.settle(&[&agents[0], &agents[1]]);
+        calm
+    }
+}
+
+fn origin(province: usize) -> u16 {
+    PROVINCES[province].0.parse::<registry_schema::ids::Origin>().expect("a province").number()
+}
+
+fn is_killed(output: &Output) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(9), "{said}");
+}
+
+/// The report is kept beside other reports of this machine.
+fn write(report: &Report) {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let folder = root.join("target/crash");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let json = serde_json::to_string_pretty(report).expect("JSON");
+    std::fs::write(folder.join("report.json"), json + "\n").expect("a report");
+}
