@@ -21,13 +21,24 @@ use crate::arrivals::arrivals;
 use crate::clock::now_ms;
 pub use long::BULK_STATES_MIN;
 
-/// Bytes of live journal that are judged together: a batch stays far below the patience of a clerk.
-const LIVE_BATCH_BYTES: usize = 128 * 1024;
-/// Bytes of backlog journal that are judged together: about two thousand entries, so that live ones wait briefly.
-const BACKLOG_BATCH_BYTES: usize = 256 * 1024;
-/// Changes after which a batch takes no further journal entry: bytes say little, since a book of like entries shrinks to a
-/// tenth of others. A live entry waits for one batch at most.
-const BATCH_CHANGES_MAX: usize = 2_000;
+/// What is judged together at most, when there is that much.
+#[derive(Clone, Copy)]
+struct Portion {
+    queue: Queue,
+    bytes_max: usize,
+    /// Changes after which no further journal entry is taken: bytes say little, since a book of like entries shrinks to a
+    /// tenth of others.
+    changes_max: usize,
+}
+
+/// Live entries: a batch stays far below the patience of a clerk.
+const LIVE: Portion = Portion { queue: Queue::Live, bytes_max: 128 * 1024, changes_max: 2_000 };
+/// Backlog while nobody waits.
+const BACKLOG: Portion = Portion { queue: Queue::Backlog, bytes_max: 256 * 1024, changes_max: 2_000 };
+/// Backlog while clerks are at work: an entry of theirs waits for one batch at most, some tens of milliseconds.
+const BACKLOG_BESIDE_LIVE: Portion = Portion { queue: Queue::Backlog, bytes_max: 32 * 1024, changes_max: 200 };
+/// How long after a live entry the next one is expected.
+const CLERKS_AT_WORK: Duration = Duration::from_secs(5);
 /// How long an idle reconciler sleeps when nobody wakes it: verdicts of other processes are seen after this long.
 const IDLE_MS: u64 = 200;
 /// How long the reconciler waits after the store refused something that may pass.
@@ -42,6 +53,8 @@ pub struct Reconciler<S> {
     term: Option<u64>,
     /// The next batch of backlog, which is read while the store is busy with the one before.
     ahead: Option<Ahead>,
+    /// When a live entry was judged last.
+    live_seen: Option<Instant>,
     /// How many states must wait for the bulk path; `u64::MAX` where the store has none.
     bulk_states_min: u64,
     /// When it is looked again how many wait.
@@ -90,6 +103,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
             judged,
             term: None,
             ahead: None,
+            live_seen: None,
             bulk_states_min: BULK_STATES_MIN,
             next_look: None,
         })
@@ -116,9 +130,11 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         if !self.leads().await? {
             return Ok(None);
         }
-        if let Some(live) = read(self.store.clone(), Queue::Live, self.judged.live).await? {
+        if let Some(live) = read(self.store.clone(), LIVE, self.judged.live).await? {
             return self.judge(live).await.map(Some);
         }
+        let clerks_are_at_work = self.live_seen.is_some_and(|seen| seen.elapsed() < CLERKS_AT_WORK);
+        let portion = if clerks_are_at_work { BACKLOG_BESIDE_LIVE } else { BACKLOG };
         let after = self.judged.backlog;
         let backlog = match self.ahead.take().filter(|ahead| ahead.after == after) {
             Some(mut ahead) => (&mut ahead.read).await.unwrap_or(Ok(None))?,
@@ -126,13 +142,13 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         };
         let backlog = match backlog {
             Some(backlog) => backlog,
-            None => match read(self.store.clone(), Queue::Backlog, after).await? {
+            None => match read(self.store.clone(), portion, after).await? {
                 Some(backlog) => backlog,
                 None => return Ok(None),
             },
         };
         let after = backlog.applied.journal;
-        self.ahead = Some(Ahead { after, read: tokio::spawn(read(self.store.clone(), Queue::Backlog, after)) });
+        self.ahead = Some(Ahead { after, read: tokio::spawn(read(self.store.clone(), portion, after)) });
         self.judge(backlog).await.map(Some)
     }
 
@@ -140,7 +156,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         let (queue, last) = (read.applied.queue, read.applied.journal);
         let tally = judge_batch(&self.store, &self.policy, &read.batch, read.applied).await?;
         match queue {
-            Queue::Live => self.judged.live = last,
+            Queue::Live => (self.judged.live, self.live_seen) = (last, Some(Instant::now())),
             Queue::Backlog => self.judged.backlog = last,
         }
         Ok(Progress { tally, entries: read.entries })
@@ -252,16 +268,13 @@ async fn judge_batch<S: NationalStore>(
 }
 
 /// Takes the next entries of a queue and reads them on a thread that may be busy; `None` at the end of the journal.
-async fn read<S: NationalStore>(store: S, queue: Queue, after: JournalId) -> Result<Option<Read>, StoreError> {
-    let bytes_max = match queue {
-        Queue::Live => LIVE_BATCH_BYTES,
-        Queue::Backlog => BACKLOG_BATCH_BYTES,
-    };
+async fn read<S: NationalStore>(store: S, portion: Portion, after: JournalId) -> Result<Option<Read>, StoreError> {
+    let Portion { queue, bytes_max, changes_max } = portion;
     let entries = store.next(queue, after, bytes_max).await?;
     if entries.is_empty() {
         return Ok(None);
     }
-    match spawn_blocking(move || gather_batch(queue, &entries, BATCH_CHANGES_MAX)).await {
+    match spawn_blocking(move || gather_batch(queue, &entries, changes_max)).await {
         Ok((batch, applied, entries)) => Ok(Some(Read { batch, applied, entries })),
         Err(failed) if failed.is_panic() => resume_unwind(failed.into_panic()),
         // The hub stops.

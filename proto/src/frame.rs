@@ -24,6 +24,9 @@ use crate::v1;
 
 /// The most changes of one frame: a few milliseconds of work for either side, so that live changes never wait long.
 pub const FRAME_CHANGES_MAX: usize = 2_000;
+/// Changes of a frame that an agent sends in the backlog lane. The centre judges whole frames: this one takes it some tens of
+/// milliseconds, and a live entry that comes meanwhile waits no longer.
+pub const BACKLOG_FRAME_CHANGES: usize = 250;
 
 /// The most bytes of a frame's changes before compression: what either side holds of one frame at once.
 pub const FRAME_RAW_BYTES_MAX: usize = 2 * 1024 * 1024;

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::NOTICES_MAX;
 use crate::convert::{self, Hello, WireError};
-use crate::frame::FRAME_CHANGES_MAX;
+use crate::frame::{BACKLOG_FRAME_CHANGES, FRAME_CHANGES_MAX};
 use crate::position::Cursor;
 use crate::resync;
 use crate::v1::{self, stream_response::Message};
@@ -225,7 +225,8 @@ impl Sender {
         }
         self.lanes.iter().find_map(|(lane, state)| {
             let (from, changes) = state.sendable(now_ms)?;
-            let changes_max = usize::try_from(changes).unwrap_or(usize::MAX).min(FRAME_CHANGES_MAX);
+            let most = if *lane == Lane::Backlog { BACKLOG_FRAME_CHANGES } else { FRAME_CHANGES_MAX };
+            let changes_max = usize::try_from(changes).unwrap_or(usize::MAX).min(most);
             Some(Want { lane: *lane, from, changes_max })
         })
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use hub_rules::digests::Section;
 use hub_rules::islands::Cut;
 use hub_rules::policy::ruling;
-use hub_store::model::{Queue, Watermark};
+use hub_store::model::Watermark;
 use hub_store::{NationalStore, StoreError};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{Progress, Reconciler, read};
+use super::{LIVE, Progress, Reconciler, read};
 use crate::bulk::{self, Built, BulkError, Watch};
 
 /// States that wait in the backlog before bulk is worth its beginning: the daily path judges them in a minute.
@@ -92,7 +92,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         if !self.leads().await? {
             return Ok(None);
         }
-        match read(self.store.clone(), Queue::Live, self.judged.live).await? {
+        match read(self.store.clone(), LIVE, self.judged.live).await? {
             Some(live) => self.judge(live).await.map(Some),
             None => Ok(None),
         }

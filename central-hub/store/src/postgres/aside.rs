@@ -36,8 +36,12 @@ const ASIDE: &str = "hotich_aside";
 /// The schema into which the registry that stood is moved before it is dropped.
 const OLD: &str = "hotich_old";
 /// Tables that are not judged from the journal: they stay where they are, and the registry aside has none of them.
-const EVIDENCE: &str = "journal, journal_head, cursor, resync, act, signer, grants";
-/// What takes the place of its namesake. Notices and the provinces' places in them are appended instead.
+const EVIDENCE: [&str; 9] =
+    ["journal", "journal_head", "cursor", "resync", "act", "signer", "grants", "nation", "nation_end"];
+/// What is appended to its namesake, with the provinces' places in it, and what says in which term it is built.
+#[cfg(test)]
+const OWN: [&str; 3] = ["notice", "province", "judge"];
+/// What takes the place of its namesake.
 const JUDGED: [&str; 16] = [
     "watermark",
     "record",
@@ -221,9 +225,10 @@ async fn begin(settings: Settings, term: i64) -> Outcome<Option<Begun>> {
     for migration in sql::NATIONAL_POSTGRES {
         builder.batch(migration).await?;
     }
+    let evidence = EVIDENCE.join(", ");
     builder
         .batch(&format!(
-            "DROP TABLE {EVIDENCE};
+            "DROP TABLE {evidence};
              ALTER TABLE record DROP CONSTRAINT record_pkey; ALTER TABLE past DROP CONSTRAINT past_pkey;
              ALTER TABLE block DROP CONSTRAINT block_pkey;
              UPDATE judge SET term = {term};
@@ -370,4 +375,20 @@ async fn pour_blocks(connection: &Connection, settled: &[Settled]) -> Outcome<()
 
 async fn finish(copy: std::pin::Pin<&mut BinaryCopyInWriter>) -> Outcome<()> {
     Ok(copy.finish().await.map(drop)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn it_is_known_of_every_table_what_becomes_of_it() {
+        let made = sql::NATIONAL_POSTGRES.iter().flat_map(|sql| sql.split("CREATE TABLE ").skip(1));
+        let made: BTreeSet<&str> = made.filter_map(|rest| rest.split([' ', '(']).next()).collect();
+        let known: BTreeSet<&str> = JUDGED.into_iter().chain(EVIDENCE).chain(OWN).collect();
+        assert!(made.len() > 20, "the tables were not found: {made:?}");
+        assert_eq!(made, known);
+    }
 }
