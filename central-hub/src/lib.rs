@@ -7,6 +7,7 @@ pub mod config;
 pub mod telemetry;
 pub mod exit;
 pub mod clock;
+pub mod surroundings;
 pub mod spreadsheet;
 pub mod open;
 pub mod pki;

@@ -1,7 +1,6 @@
 //! The reconciler: takes the journal in order, gathers a context, lets the rules decide, and commits the plan.
 
 use std::collections::BTreeMap;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use hub_rules::plan::Tally;
@@ -10,13 +9,14 @@ use hub_rules::{Batch, Context, decide, missing};
 use hub_store::model::{Applied, JournalBody, JournalEntry, JournalId, Queue, Watermark};
 use hub_store::{NationalStore, StoreError};
 use registry_schema::ids::{Epoch, Lane, Origin, Seq};
-use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Duration, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::arrivals;
 use crate::clock::now_ms;
+use crate::surroundings::Surroundings;
 
 /// Bytes of live journal that are judged together: a batch stays far below the patience of a clerk.
 const LIVE_BATCH_BYTES: usize = 128 * 1024;
@@ -31,6 +31,7 @@ const RETRY_MS: u64 = 1_000;
 pub struct Reconciler<S> {
     store: S,
     policy: Arc<Policy>,
+    surroundings: Surroundings,
     judged: Watermark,
     /// In which term `judged` was read.
     term: Option<u64>,
@@ -74,13 +75,20 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     /// The store cannot be read.
     pub async fn new(store: S) -> Result<Self, StoreError> {
         let judged = store.digests().await?.watermark;
-        Ok(Self { store, policy: Arc::default(), judged, term: None, ahead: None })
+        let (policy, surroundings) = Default::default();
+        Ok(Self { store, policy, surroundings, judged, term: None, ahead: None })
     }
 
     /// The same reconciler under another policy.
     #[must_use]
     pub fn under(self, policy: Policy) -> Self {
         Self { policy: Arc::new(policy), ..self }
+    }
+
+    /// The same reconciler, told the time from outside.
+    #[must_use]
+    pub fn within(self, surroundings: Surroundings) -> Self {
+        Self { surroundings, ..self }
     }
 
     /// Judges the next batch: live entries first, else backlog. `None` when the journal is judged to its end, and while
@@ -92,7 +100,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         if !self.leads().await? {
             return Ok(None);
         }
-        if let Some(live) = read(self.store.clone(), Queue::Live, self.judged.live).await? {
+        if let Some(live) = self.read(Queue::Live, self.judged.live).await? {
             return self.judge(live).await.map(Some);
         }
         let after = self.judged.backlog;
@@ -102,14 +110,22 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         };
         let backlog = match backlog {
             Some(backlog) => backlog,
-            None => match read(self.store.clone(), Queue::Backlog, after).await? {
+            None => match self.read(Queue::Backlog, after).await? {
                 Some(backlog) => backlog,
                 None => return Ok(None),
             },
         };
         let after = backlog.applied.journal;
-        self.ahead = Some(Ahead { after, read: tokio::spawn(read(self.store.clone(), Queue::Backlog, after)) });
+        self.ahead = Some(Ahead { after, read: tokio::spawn(self.read(Queue::Backlog, after)) });
         self.judge(backlog).await.map(Some)
+    }
+
+    fn read(
+        &self,
+        queue: Queue,
+        after: JournalId,
+    ) -> impl Future<Output = Result<Option<Read>, StoreError>> + Send + use<S> {
+        read(self.store.clone(), self.surroundings, queue, after)
     }
 
     async fn judge(&mut self, read: Read) -> Result<Progress, StoreError> {
@@ -138,7 +154,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     pub async fn run(
         mut self,
         mut journaled: watch::Receiver<u64>,
-        applied: watch::Sender<u64>,
+        applied: broadcast::Sender<()>,
         stop: CancellationToken,
     ) {
         while !stop.is_cancelled() {
@@ -152,10 +168,12 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
                         rejected = tally.rejected,
                         "judged"
                     );
-                    applied.send_modify(|commits| *commits += 1);
+                    // Nobody hears it while no province is connected.
+                    let _ = applied.send(());
                 }
                 Ok(None) => {
                     tokio::select! {
+                        biased;
                         _ = journaled.changed() => {}
                         () = sleep(Duration::from_millis(IDLE_MS)) => {}
                         () = stop.cancelled() => {}
@@ -164,6 +182,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
                 Err(error) => {
                     tracing::error!(%error, "the journal waits to be judged; trying again");
                     tokio::select! {
+                        biased;
                         () = sleep(Duration::from_millis(RETRY_MS)) => {}
                         () = stop.cancelled() => {}
                     }
@@ -183,7 +202,7 @@ pub async fn judge<S: NationalStore>(
     queue: Queue,
     entries: &[JournalEntry],
 ) -> Result<Tally, StoreError> {
-    let (batch, applied) = gather_batch(queue, entries);
+    let (batch, applied) = gather_batch(queue, entries, now_ms());
     judge_batch(store, policy, &batch, applied).await
 }
 
@@ -201,7 +220,12 @@ async fn judge_batch<S: NationalStore>(
 }
 
 /// Takes the next entries of a queue and reads them on a thread that may be busy; `None` at the end of the journal.
-async fn read<S: NationalStore>(store: S, queue: Queue, after: JournalId) -> Result<Option<Read>, StoreError> {
+async fn read<S: NationalStore>(
+    store: S,
+    surroundings: Surroundings,
+    queue: Queue,
+    after: JournalId,
+) -> Result<Option<Read>, StoreError> {
     let bytes_max = match queue {
         Queue::Live => LIVE_BATCH_BYTES,
         Queue::Backlog => BACKLOG_BATCH_BYTES,
@@ -211,12 +235,9 @@ async fn read<S: NationalStore>(store: S, queue: Queue, after: JournalId) -> Res
         return Ok(None);
     }
     let count = entries.len();
-    match spawn_blocking(move || gather_batch(queue, &entries)).await {
-        Ok((batch, applied)) => Ok(Some(Read { batch, applied, entries: count })),
-        Err(failed) if failed.is_panic() => resume_unwind(failed.into_panic()),
-        // The hub stops.
-        Err(_) => Ok(None),
-    }
+    let now_ms = (surroundings.wall_ms)();
+    let gathered = surroundings.think(move || gather_batch(queue, &entries, now_ms)).await;
+    Ok(gathered.map(|(batch, applied)| Read { batch, applied, entries: count }))
 }
 
 /// Loads what a batch reaches, on top of what the context holds already.
@@ -233,7 +254,7 @@ pub async fn gather<S: NationalStore>(store: &S, batch: &Batch, mut context: Con
     }
 }
 
-fn gather_batch(queue: Queue, entries: &[JournalEntry]) -> (Batch, Applied) {
+fn gather_batch(queue: Queue, entries: &[JournalEntry], now_ms: i64) -> (Batch, Applied) {
     let mut batch = Batch::default();
     let mut lanes: BTreeMap<(Origin, Lane), (Epoch, Seq)> = BTreeMap::new();
     for entry in entries {
@@ -246,5 +267,5 @@ fn gather_batch(queue: Queue, entries: &[JournalEntry]) -> (Batch, Applied) {
         }
     }
     let journal = entries.last().map(|entry| entry.id).unwrap_or_default();
-    (batch, Applied { queue, journal, lanes, now_ms: now_ms() })
+    (batch, Applied { queue, journal, lanes, now_ms })
 }

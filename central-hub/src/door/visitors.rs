@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio::time::{Duration, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::visit::{Ending, Peer, Visit, Who, Wire};
+use super::listener::Wire;
+use super::visit::{Ending, Peer, Visit, Who};
 use crate::pki::Bearer;
 
 /// Connections at once: each province has one, and room for as many that come back before the hub has noticed their end.
@@ -89,7 +90,7 @@ impl Visitors {
     }
 
     /// Lets somebody in, for as long as they may stay.
-    pub(super) fn receive(&self, wire: Wire, who: Who, seat: Seat, now_ms: i64) -> Visit {
+    pub(super) fn receive(&self, wire: Box<dyn Wire>, who: Who, seat: Seat, now_ms: i64) -> Visit {
         let (ending, ends) = watch::channel(None);
         let cut = CancellationToken::new();
         let peer = Peer::new(seat.address, who.clone(), ends);
@@ -176,6 +177,7 @@ async fn attend(
 ) {
     let first = UNUSED_AGE_MAX.min(age_max);
     tokio::select! {
+        biased;
         () = ending.closed() => return,
         () = sleep(first) => {}
     }
@@ -184,6 +186,7 @@ async fn attend(
     }
     drop(peer);
     tokio::select! {
+        biased;
         () = ending.closed() => return,
         () = sleep(age_max.saturating_sub(first)) => {}
     }

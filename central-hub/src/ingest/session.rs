@@ -14,6 +14,7 @@ use registry_proto::receiver::{Arrival, Receiver, Step};
 use registry_proto::v1;
 use registry_schema::holdings::HoldingsKey;
 use registry_schema::ids::{Epoch, Lane, Seq};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +26,6 @@ use super::evidence::Evidence;
 use super::service::Hub;
 use super::writer::Refusal;
 use crate::admission::Admission;
-use crate::clock::now_ms;
 use crate::door::Peer;
 use crate::resync::{self, Prepared};
 
@@ -114,7 +114,7 @@ impl<S: NationalStore + 'static> Session<S> {
         let receiver = Receiver::new(origin, epoch, &positions);
         receiver.admit(&hello).map_err(End::Goodbye)?;
         self.evidence.of_store(hello.epoch);
-        let seen = self.hub.store.seen(origin, hello.epoch, hello.agent_version, now_ms()).await;
+        let seen = self.hub.store.seen(origin, hello.epoch, hello.agent_version, self.hub.now_ms()).await;
         if seen.map_err(|error| unavailable(&error))? != hello.epoch {
             let detail = "another store of this province came first; enrol the province again for this one";
             return Err(goodbye(v1::GoodbyeReason::WrongEpoch, detail, RETRY_MS));
@@ -129,7 +129,7 @@ impl<S: NationalStore + 'static> Session<S> {
         self.comparing = Comparing::new(Arc::clone(&self.hub), origin, hello.epoch, arrived);
         if self.province.epoch.is_none() && cursors.iter().any(|cursor| cursor.epoch != hello.epoch) {
             let why = "the province came with a new epoch";
-            let begun = resync::begin_unasked(&self.hub.store, origin, why, now_ms()).await;
+            let begun = resync::begin_unasked(&self.hub.store, origin, why, self.hub.surroundings).await;
             begun.map_err(|error| unavailable(&error))?;
         }
         for cursor in receiver.cursors() {
@@ -146,29 +146,32 @@ impl<S: NationalStore + 'static> Session<S> {
 
     /// The key of the province's sums, made at its first session.
     async fn holdings_key(&mut self) -> Result<Vec<u8>, End> {
-        let (origin, fresh) = (self.province.origin, HoldingsKey::from_bytes(rand::random()));
+        let (origin, fresh) = (self.province.origin, HoldingsKey::from_bytes((self.hub.surroundings.random)()));
         let key = self.hub.store.holdings_key(origin, fresh).await.map_err(|error| unavailable(&error))?;
         Ok(key.secret_bytes().to_vec())
     }
 
     async fn serve(&mut self, mut receiver: Receiver, inbox: &mut Streaming<v1::StreamRequest>) -> End {
-        let mut applied = self.hub.applied.clone();
+        let mut applied = self.hub.applied.resubscribe();
         let mut look = tokio::time::interval(Duration::from_millis(LOOK_MS));
         let mut peer = self.peer.clone();
         loop {
+            // What is on disk is acknowledged first. A province has few frames under way in each lane, so what it sends
+            // cannot keep the news that come last here waiting for long.
             let step = tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return self.stopped(),
                 ending = peer.ended() => return sent_away(ending),
+                Some(outcome) = self.journaling.next() => self.journaled(&mut receiver, outcome).await,
+                Some((lane, changes)) = self.settling.next() => self.grant(lane, changes).await,
                 request = inbox.message() => match request {
                     Ok(Some(request)) => self.hear(&mut receiver, request).await,
                     Ok(None) | Err(_) => return End::HungUp,
                 },
-                Some(outcome) = self.journaling.next() => self.journaled(&mut receiver, outcome).await,
                 prepared = self.comparing.prepared() => self.offer(prepared).await,
-                Some((lane, changes)) = self.settling.next() => self.grant(lane, changes).await,
-                changed = applied.changed() => match changed {
-                    Ok(()) => self.look().await,
-                    Err(_) => return self.stopped(),
+                heard = applied.recv() => match heard {
+                    Ok(()) | Err(RecvError::Lagged(_)) => self.look().await,
+                    Err(RecvError::Closed) => return self.stopped(),
                 },
                 _ = look.tick() => self.look().await,
             };
@@ -190,7 +193,7 @@ impl<S: NationalStore + 'static> Session<S> {
                     Ok(())
                 }
                 Step::Again(received) => {
-                    let received = self.evidence.receipt(received, now_ms());
+                    let received = self.evidence.receipt(received, self.hub.now_ms());
                     self.say(received).await
                 }
                 Step::Resend(received) => {
@@ -229,7 +232,7 @@ impl<S: NationalStore + 'static> Session<S> {
             last_seq: opened.last_seq,
             previous_chain: opened.previous_chain,
             chain: opened.chain,
-            received_ms: now_ms(),
+            received_ms: self.hub.now_ms(),
             bytes: arrival.frame.encode_to_vec(),
         };
         let (lane, seq, changes, bytes) = (opened.lane, opened.last_seq, opened.changes.len(), entry.bytes.len());
@@ -251,7 +254,7 @@ impl<S: NationalStore + 'static> Session<S> {
                     (lane, changes)
                 };
                 self.settling.push(settle.boxed());
-                let received = self.evidence.receipt(receiver.committed(lane, seq), now_ms());
+                let received = self.evidence.receipt(receiver.committed(lane, seq), self.hub.now_ms());
                 self.say(received).await
             }
             Err(Refusal::Outrun) => {

@@ -74,12 +74,12 @@ impl Resync {
             Own::Here(key, holding) => (key, holding),
             Own::InRows(key, origin, path) => {
                 let asked = offer.clone();
-                let counted = tokio::task::spawn_blocking(move || {
+                let counted = desk.store.beside(move || {
                     let (connection, _) = open_read_only(&path)?;
                     let holding = holdings::count(&connection, origin, &key, &asked.applied, asked.cells, &asked.of)?;
-                    Ok::<_, StoreError>((key, holding))
+                    Ok((key, holding))
                 });
-                let (key, holding) = counted.await.map_err(|_| StoreError::Closed)??;
+                let (key, holding) = counted.await?;
                 self.report.rows_read += holding.sketch.total().unsigned_abs();
                 (key, holding)
             }
