@@ -32,19 +32,22 @@ demo: build ## Run a country on one machine (SEED, PROVINCES, PEOPLE; WAIT=0 end
 
 test: ## Everything: unit, property, scenario, conformance and process tests
 	@.ci/need sqlite3 cargo-nextest postgres
-	$(CARGO) build --locked --workspace --bins $(FAILPOINTS)
+	$(CARGO) build --locked --workspace --bins --tests $(FAILPOINTS)
 	.ci/postgres $(CARGO) nextest run --locked --workspace $(FAILPOINTS)
 
 lint: ## Formatting and lints, as CI has them
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-sim: ## Order independence over SEEDS seeded worlds, SERVER_SEEDS of them on PostgreSQL
+sim: ## SEEDS nations under faults (target/sim/report.json), and order independence over SEEDS worlds
 	@.ci/need cargo-nextest postgres
 	HOTICH_SEEDS=$(SEEDS) $(CARGO) nextest run --locked --release -p hub-store \
 		-E 'test(any_order_gives_one_nation) & !binary(postgres)'
 	HOTICH_SEEDS=$(SERVER_SEEDS) .ci/postgres $(CARGO) nextest run --locked --release -p hub-store \
 		-E 'test(any_order_gives_one_nation) & binary(postgres)'
+	HOTICH_SEEDS=$(SEEDS) $(CARGO) test --locked --release -p central-hub --test sim -- \
+		--exact the_nation_holds_whatever_happens --nocapture
+	@cat target/sim/summary.txt
 
 crash: ## Kills KILLS programs at failpoints and at random, and looks for what was lost; SEED is another story
 	@.ci/need cargo-nextest sqlite3

@@ -9,6 +9,7 @@ pub mod exit;
 pub mod clock;
 #[cfg(feature = "failpoints")]
 pub mod failpoints;
+pub mod surroundings;
 pub mod spreadsheet;
 pub mod open;
 pub mod pki;

@@ -3,7 +3,6 @@
 mod long;
 
 use std::collections::BTreeMap;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use hub_rules::plan::Tally;
@@ -12,13 +11,14 @@ use hub_rules::{Batch, Context, Inquiry};
 use hub_store::model::{Applied, JournalBody, JournalEntry, JournalId, Queue, Watermark};
 use hub_store::{NationalStore, StoreError};
 use registry_schema::ids::{Epoch, Lane, Origin, Seq};
-use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::arrivals;
 use crate::clock::now_ms;
+use crate::surroundings::Surroundings;
 pub use long::BULK_STATES_MIN;
 
 /// What is judged together at most, when there is that much.
@@ -48,6 +48,7 @@ const RETRY_MS: u64 = 1_000;
 pub struct Reconciler<S> {
     store: S,
     policy: Arc<Policy>,
+    surroundings: Surroundings,
     judged: Watermark,
     /// In which term `judged` was read.
     term: Option<u64>,
@@ -100,6 +101,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         Ok(Self {
             store,
             policy: Arc::default(),
+            surroundings: Surroundings::default(),
             judged,
             term: None,
             ahead: None,
@@ -113,6 +115,12 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     #[must_use]
     pub fn under(self, policy: Policy) -> Self {
         Self { policy: Arc::new(policy), ..self }
+    }
+
+    /// The same reconciler, told the time from outside.
+    #[must_use]
+    pub fn within(self, surroundings: Surroundings) -> Self {
+        Self { surroundings, ..self }
     }
 
     /// The same reconciler, which takes the bulk path when so many states wait.
@@ -130,7 +138,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         if !self.leads().await? {
             return Ok(None);
         }
-        if let Some(live) = read(self.store.clone(), LIVE, self.judged.live).await? {
+        if let Some(live) = self.read(LIVE, self.judged.live).await? {
             return self.judge(live).await.map(Some);
         }
         let clerks_are_at_work = self.live_seen.is_some_and(|seen| seen.elapsed() < CLERKS_AT_WORK);
@@ -142,14 +150,22 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         };
         let backlog = match backlog {
             Some(backlog) => backlog,
-            None => match read(self.store.clone(), portion, after).await? {
+            None => match self.read(portion, after).await? {
                 Some(backlog) => backlog,
                 None => return Ok(None),
             },
         };
         let after = backlog.applied.journal;
-        self.ahead = Some(Ahead { after, read: tokio::spawn(read(self.store.clone(), portion, after)) });
+        self.ahead = Some(Ahead { after, read: tokio::spawn(self.read(portion, after)) });
         self.judge(backlog).await.map(Some)
+    }
+
+    fn read(
+        &self,
+        portion: Portion,
+        after: JournalId,
+    ) -> impl Future<Output = Result<Option<Read>, StoreError>> + Send + use<S> {
+        read(self.store.clone(), self.surroundings, portion, after)
     }
 
     async fn judge(&mut self, read: Read) -> Result<Progress, StoreError> {
@@ -178,7 +194,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     pub async fn run(
         mut self,
         mut journaled: watch::Receiver<u64>,
-        applied: watch::Sender<u64>,
+        applied: broadcast::Sender<()>,
         stop: CancellationToken,
     ) {
         while !stop.is_cancelled() {
@@ -198,16 +214,18 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     async fn after(
         &self,
         step: Result<Option<Progress>, StoreError>,
-        (journaled, applied, stop): (&mut watch::Receiver<u64>, &watch::Sender<u64>, &CancellationToken),
+        (journaled, applied, stop): (&mut watch::Receiver<u64>, &broadcast::Sender<()>, &CancellationToken),
     ) {
         match step {
             Ok(Some(Progress { tally, entries })) => {
                 let Tally { states, resent, rejected, .. } = tally;
                 tracing::debug!(entries, states, resent, rejected, "judged");
-                applied.send_modify(|commits| *commits += 1);
+                // Nobody hears it while no province is connected.
+                let _ = applied.send(());
             }
             Ok(None) => {
                 tokio::select! {
+                    biased;
                     _ = journaled.changed() => {}
                     () = sleep(Duration::from_millis(IDLE_MS)) => {}
                     () = stop.cancelled() => {}
@@ -216,6 +234,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
             Err(error) => {
                 tracing::error!(%error, "the journal waits to be judged; trying again");
                 tokio::select! {
+                    biased;
                     () = sleep(Duration::from_millis(RETRY_MS)) => {}
                     () = stop.cancelled() => {}
                 }
@@ -234,7 +253,7 @@ pub async fn judge<S: NationalStore>(
     queue: Queue,
     entries: &[JournalEntry],
 ) -> Result<Tally, StoreError> {
-    let (batch, applied, _) = gather_batch(queue, entries, usize::MAX);
+    let (batch, applied, _) = gather_batch(queue, entries, (usize::MAX, now_ms()));
     judge_batch(store, policy, &batch, applied).await
 }
 
@@ -248,7 +267,7 @@ pub async fn judge_on<S: NationalStore>(
     queue: Queue,
     entries: &[JournalEntry],
 ) -> Result<Tally, StoreError> {
-    let (batch, applied, _) = gather_batch(queue, entries, usize::MAX);
+    let (batch, applied, _) = gather_batch(queue, entries, (usize::MAX, now_ms()));
     let applied = Applied { journal: JournalId::default(), lanes: BTreeMap::new(), ..applied };
     judge_batch(registry, policy, &batch, applied).await
 }
@@ -268,18 +287,20 @@ async fn judge_batch<S: NationalStore>(
 }
 
 /// Takes the next entries of a queue and reads them on a thread that may be busy; `None` at the end of the journal.
-async fn read<S: NationalStore>(store: S, portion: Portion, after: JournalId) -> Result<Option<Read>, StoreError> {
+async fn read<S: NationalStore>(
+    store: S,
+    surroundings: Surroundings,
+    portion: Portion,
+    after: JournalId,
+) -> Result<Option<Read>, StoreError> {
     let Portion { queue, bytes_max, changes_max } = portion;
     let entries = store.next(queue, after, bytes_max).await?;
     if entries.is_empty() {
         return Ok(None);
     }
-    match spawn_blocking(move || gather_batch(queue, &entries, changes_max)).await {
-        Ok((batch, applied, entries)) => Ok(Some(Read { batch, applied, entries })),
-        Err(failed) if failed.is_panic() => resume_unwind(failed.into_panic()),
-        // The hub stops.
-        Err(_) => Ok(None),
-    }
+    let now_ms = (surroundings.wall_ms)();
+    let gathered = surroundings.think(move || gather_batch(queue, &entries, (changes_max, now_ms))).await;
+    Ok(gathered.map(|(batch, applied, entries)| Read { batch, applied, entries }))
 }
 
 /// Loads what a batch reaches, on top of what the context holds already.
@@ -309,7 +330,11 @@ pub async fn inquire<S: NationalStore>(
 }
 
 /// Reads journal entries up to the one that fills a batch; how many were taken.
-fn gather_batch(queue: Queue, entries: &[JournalEntry], changes_max: usize) -> (Batch, Applied, usize) {
+fn gather_batch(
+    queue: Queue,
+    entries: &[JournalEntry],
+    (changes_max, now_ms): (usize, i64),
+) -> (Batch, Applied, usize) {
     let (mut batch, mut changes, mut taken) = (Batch::default(), 0, 0);
     let mut lanes: BTreeMap<(Origin, Lane), (Epoch, Seq)> = BTreeMap::new();
     for entry in entries {
@@ -329,5 +354,5 @@ fn gather_batch(queue: Queue, entries: &[JournalEntry], changes_max: usize) -> (
         }
     }
     let journal = entries[..taken].last().map(|entry| entry.id).unwrap_or_default();
-    (batch, Applied { queue, journal, lanes, now_ms: now_ms() }, taken)
+    (batch, Applied { queue, journal, lanes, now_ms }, taken)
 }

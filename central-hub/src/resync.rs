@@ -11,6 +11,8 @@ use registry_schema::holdings::{BUCKETS_MAX, Bucket, Decoder, Holding, HoldingsK
 use registry_schema::ids::{Epoch, Lane, Origin, RecordId, Seq};
 use registry_schema::kind::Kind;
 
+use crate::surroundings::Surroundings;
+
 /// Repairs of more records wait for a second operator, whatever the size of the province.
 pub const REPAIRS_UNASKED_MAX: u64 = 10_000;
 /// Repairs of a greater part of a province wait as well: one in a hundred.
@@ -181,15 +183,17 @@ pub(crate) async fn begin_unasked<S: NationalStore>(
     store: &S,
     origin: Origin,
     why: &str,
-    now_ms: i64,
+    surroundings: Surroundings,
 ) -> Result<(), StoreError> {
+    let now_ms = (surroundings.wall_ms)();
     let recent = store.resyncs(Some(origin), RECENT).await?;
     let stands_back = |resync: &Resync| {
         resync.state.is_open() || (resync.who == HUB && resync.changed_ms > now_ms - UNASKED_INTERVAL_MS)
     };
     if !recent.iter().any(stands_back) {
+        let random = (surroundings.random)();
         tracing::warn!(province = %origin, why, "the hub compares with a province");
-        store.put_resync(asked(origin, HUB, why, now_ms, rand::random()), None).await?;
+        store.put_resync(asked(origin, HUB, why, now_ms, u16::from_be_bytes([random[0], random[1]])), None).await?;
     }
     Ok(())
 }

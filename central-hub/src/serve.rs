@@ -7,18 +7,17 @@ use hub_store::NationalStore;
 use registry_proto::MESSAGE_BYTES_MAX;
 use registry_proto::v1::enrolment_service_server::EnrolmentServiceServer;
 use registry_proto::v1::sync_service_server::SyncServiceServer;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use crate::config::Quota;
-use crate::door::{self, Entrance, Paced};
-use crate::identity::Roll;
+use crate::door::{self, Entrance, Listener, Paced};
 use crate::ingest::{Enrolment, Hub, Ingest, JournalWriter, Keys};
 use crate::reconcile::Reconciler;
 use crate::ruling;
+use crate::surroundings::Surroundings;
 
 /// Time between two HTTP/2 pings on an idle connection, in seconds.
 const KEEPALIVE_SECONDS: u64 = 10;
@@ -46,6 +45,8 @@ pub struct Settings {
     pub quota: watch::Receiver<Quota>,
     /// What becomes of findings.
     pub policy: Policy,
+    /// The time, chance, and where to think.
+    pub surroundings: Surroundings,
 }
 
 /// Serves programs of this machine without TLS until told to stop.
@@ -54,13 +55,14 @@ pub struct Settings {
 /// As [`serve_at`].
 pub async fn serve<S: NationalStore + Clone + 'static>(
     store: S,
-    listener: TcpListener,
+    listener: impl Listener,
     quota: Quota,
     policy: Policy,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let (_never, quota) = watch::channel(quota);
-    serve_at(store, listener, Settings { entrance: Entrance::Loopback, quota, policy }, stop).await
+    let (entrance, surroundings) = (Entrance::Loopback, Surroundings::default());
+    serve_at(store, listener, Settings { entrance, quota, policy, surroundings }, stop).await
 }
 
 /// Serves until told to stop. The reconciler finishes its batch; what was not judged waits in the journal.
@@ -70,20 +72,20 @@ pub async fn serve<S: NationalStore + Clone + 'static>(
 /// listener fails.
 pub async fn serve_at<S: NationalStore + Clone + 'static>(
     store: S,
-    listener: TcpListener,
+    listener: impl Listener,
     settings: Settings,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Settings { entrance, quota, policy } = settings;
+    let Settings { entrance, quota, policy, surroundings } = settings;
     let (journaled_tx, journaled) = watch::channel(0);
-    let (applied_tx, applied) = watch::channel(0);
+    let (applied_tx, applied) = broadcast::channel(1);
     ruling::settle(&store, &policy).await?;
-    let reconciler = Reconciler::new(store.clone()).await?.under(policy);
+    let reconciler = Reconciler::new(store.clone()).await?.under(policy).within(surroundings);
     let keys = Keys::of(&entrance)?;
-    let visits = door::open(listener, entrance, stop.clone())?;
+    let visits = door::open(listener, entrance, surroundings.wall_ms, stop.clone())?;
     let judging = tokio::spawn(reconciler.run(journaled, applied_tx, stop.clone()));
     let journal = JournalWriter::start(store.clone(), journaled_tx);
-    let hub = Arc::new(Hub::new(store, Roll::default(), journal, applied, quota, keys, stop.clone()));
+    let hub = Arc::new(Hub::new(store, journal, applied, quota, keys, surroundings, stop.clone()));
     tokio::spawn(Arc::clone(&hub).follow_quota());
     let enrolment = EnrolmentServiceServer::new(Enrolment(Arc::clone(&hub)))
         .max_decoding_message_size(ENROLMENT_BYTES_MAX)
@@ -106,6 +108,7 @@ pub async fn serve_at<S: NationalStore + Clone + 'static>(
         tokio::time::sleep(Duration::from_secs(DRAIN_SECONDS)).await;
     };
     tokio::select! {
+        biased;
         result = server => result?,
         () = drained => tracing::warn!("some streams did not end in time; closing them"),
     }

@@ -29,7 +29,7 @@ use registry_schema::clock::Hlc;
 use registry_schema::digest::Hash256;
 use registry_schema::holdings::HoldingsKey;
 use registry_schema::ids::{Epoch, Lane, Origin, RecordKey, Version};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Small worlds in the ordinary run; `HOTICH_SEEDS` asks for more.
@@ -289,14 +289,11 @@ async fn a_long_backlog_is_judged_in_bulk_by_itself_and_the_daily_path_goes_on()
     let client = nation.database.client().await;
     let stood: i64 = client.query_one(TABLE, &[]).await.expect("asks").get(0);
     let (journaled, hears) = watch::channel(0);
-    let (applied, mut told) = watch::channel(0);
+    let (applied, mut told) = broadcast::channel(1);
     let stop = CancellationToken::new();
     let reconciler = Reconciler::new(nation.store.clone()).await.expect("starts").in_bulk_from(100);
     let running = tokio::spawn(reconciler.run(hears, applied, stop.clone()));
-    tokio::time::timeout(Duration::from_secs(PATIENCE_SECONDS), told.changed())
-        .await
-        .expect("in time")
-        .expect("judges");
+    tokio::time::timeout(Duration::from_secs(PATIENCE_SECONDS), told.recv()).await.expect("in time").expect("judges");
     let stands: i64 = client.query_one(TABLE, &[]).await.expect("asks").get(0);
     assert_ne!(stood, stands, "a registry that was built aside stands now");
     nation.hear(late).await;

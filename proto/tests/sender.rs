@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use registry_proto::frame::FRAME_CHANGES_MAX;
+use registry_proto::frame::BACKLOG_FRAME_CHANGES;
 use registry_proto::sender::{
     ACK_TIMEOUT_MS, Agent, Event, IN_FLIGHT_FRAMES_MAX, RETRY_AFTER_MS_MAX, REWINDS_WITHOUT_PROGRESS_MAX, Sender,
     SenderError,
@@ -89,7 +89,7 @@ fn live_goes_first_then_repair_then_backlog() {
     let mut sender = welcomed(1, 1, 5_000);
     assert_eq!(send(&mut sender, 9), Some((Lane::Live, 1, 1)));
     assert_eq!(send(&mut sender, 9), Some((Lane::Repair, 1, 1)));
-    assert_eq!(send(&mut sender, PLENTY), Some((Lane::Backlog, 1, FRAME_CHANGES_MAX as u64)));
+    assert_eq!(send(&mut sender, PLENTY), Some((Lane::Backlog, 1, BACKLOG_FRAME_CHANGES as u64)));
     sender.sealed(Lane::Live, Seq(2));
     assert_eq!(send(&mut sender, 9), Some((Lane::Live, 2, 2)));
 }

@@ -106,6 +106,7 @@ async fn seal_all(
             continue;
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = sleep(wait) => {}
         }

@@ -12,6 +12,7 @@ use crate::config::{Config, Layer, Quota};
 use crate::exit::Exit;
 use crate::open::StoreUrl;
 use crate::serve::{self, Settings};
+use crate::surroundings::Surroundings;
 use crate::telemetry;
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the quotas anew.
@@ -27,7 +28,8 @@ pub(super) async fn run(store: &StoreUrl, file: Option<&Path>, flags: Layer) -> 
     stop_on_signal(stop.clone())?;
     let quota = follow_quota(config.quota, file.map(Path::to_owned), flags)?;
     tracing::info!(listen = %listener.local_addr()?, tls = config.pki.is_some(), "the hub serves");
-    serve::serve_at(store, listener, Settings { entrance, quota, policy: config.policy }, stop).await?;
+    let (policy, surroundings) = (config.policy, Surroundings::default());
+    serve::serve_at(store, listener, Settings { entrance, quota, policy, surroundings }, stop).await?;
     tracing::info!("the hub has stopped");
     Ok(Exit::Success)
 }

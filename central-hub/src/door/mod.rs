@@ -4,6 +4,7 @@
 //! has its bound. A connection ends when its certificate is revoked or expires, and at the latest after some hours, so
 //! that whoever comes back is looked at anew.
 
+mod listener;
 mod visit;
 mod visitors;
 mod tls;
@@ -12,14 +13,13 @@ mod pace;
 
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::now_ms;
 use crate::pki::{Certificate, Folder, PkiError};
+pub use listener::{Listener, Wire};
 pub use pace::Paced;
 pub use visit::{Ending, Peer, Visit, Who};
 use visitors::Visitors;
@@ -46,21 +46,22 @@ pub enum Entrance {
 ///
 /// # Errors
 /// The certificates cannot be used.
-pub fn open(
-    listener: TcpListener,
+pub fn open<L: Listener>(
+    listener: L,
     entrance: Entrance,
+    wall_ms: fn() -> i64,
     stop: CancellationToken,
 ) -> Result<ReceiverStream<std::io::Result<Visit>>, PkiError> {
     let visitors = Arc::new(Visitors::default());
     let keys = match entrance {
         Entrance::Loopback => None,
-        Entrance::Tls(folder) => Some(Arc::new(Keys::load(folder, now_ms())?)),
+        Entrance::Tls(folder) => Some(Arc::new(Keys::load(folder, wall_ms())?)),
     };
     if let Some(keys) = &keys {
         tokio::spawn(Arc::clone(keys).watch(Arc::clone(&visitors), stop.clone()));
     }
     let (sender, visits) = mpsc::channel(VISITS_WAITING_MAX);
-    let door = Door { keys, visitors, sender };
+    let door = Door { keys, visitors, wall_ms, sender };
     tokio::spawn(door.accept(listener, stop));
     Ok(ReceiverStream::new(visits))
 }
@@ -68,14 +69,16 @@ pub fn open(
 struct Door {
     keys: Option<Arc<Keys>>,
     visitors: Arc<Visitors>,
+    wall_ms: fn() -> i64,
     sender: mpsc::Sender<std::io::Result<Visit>>,
 }
 
 impl Door {
-    async fn accept(self, listener: TcpListener, stop: CancellationToken) {
+    async fn accept(self, listener: impl Listener, stop: CancellationToken) {
         let door = Arc::new(self);
         loop {
             let accepted = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = door.sender.closed() => return,
                 accepted = listener.accept() => accepted,
@@ -100,19 +103,18 @@ impl Door {
     }
 
     /// Who has come; the reason when they may not come in.
-    async fn admit(&self, stream: TcpStream, seat: visitors::Seat) -> Result<Visit, String> {
-        let _ = stream.set_nodelay(true);
-        let (wire, who) = match &self.keys {
-            None => (visit::Wire::Plain(stream), Who::Local),
+    async fn admit(&self, stream: impl Wire, seat: visitors::Seat) -> Result<Visit, String> {
+        let (wire, who): (Box<dyn Wire>, Who) = match &self.keys {
+            None => (Box::new(stream), Who::Local),
             Some(keys) => {
                 let handshake = timeout(HANDSHAKE_WAIT_MAX, keys.acceptor().accept(stream)).await;
                 let stream =
                     handshake.map_err(|_| "the handshake took too long")?.map_err(|error| error.to_string())?;
                 let who = who(stream.get_ref().1.peer_certificates())?;
-                (visit::Wire::Tls(Box::new(stream)), who)
+                (Box::new(stream), who)
             }
         };
-        let mut visit = self.visitors.receive(wire, who, seat, now_ms());
+        let mut visit = self.visitors.receive(wire, who, seat, (self.wall_ms)());
         // Whoever was revoked during the handshake came in by the old list.
         if let Some(keys) = &self.keys {
             self.visitors.end_revoked(&keys.revoked());

@@ -2,18 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
+use super::listener::Wire;
 use super::visitors::Seat;
 use crate::pki::Certificate;
 
@@ -89,15 +88,9 @@ impl Peer {
     }
 }
 
-/// The bytes under a connection.
-pub(super) enum Wire {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 /// A connection that was let in. Its seat is free when it is dropped.
 pub struct Visit {
-    wire: Wire,
+    wire: Box<dyn Wire>,
     peer: Peer,
     /// Bytes of the preface that the server has not read yet.
     preface: &'static [u8],
@@ -107,17 +100,14 @@ pub struct Visit {
 }
 
 impl Visit {
-    pub(super) fn new(wire: Wire, peer: Peer, cut: CancellationToken, seat: Seat) -> Self {
+    pub(super) fn new(wire: Box<dyn Wire>, peer: Peer, cut: CancellationToken, seat: Seat) -> Self {
         Self { wire, peer, preface: &[], cut: Box::pin(cut.clone().cancelled_owned()), is_cut: cut, _seat: seat }
     }
 
     /// Reads how HTTP/2 begins: whoever says something else, or nothing, is not worth a server's memory.
     pub(super) async fn read_preface(&mut self) -> io::Result<()> {
         let mut found = [0; PREFACE.len()];
-        match &mut self.wire {
-            Wire::Plain(stream) => stream.read_exact(&mut found).await?,
-            Wire::Tls(stream) => stream.read_exact(&mut found).await?,
-        };
+        self.wire.read_exact(&mut found).await?;
         if &found != PREFACE {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "this is not HTTP/2"));
         }
@@ -153,20 +143,14 @@ impl AsyncRead for Visit {
             self.preface = &self.preface[bytes..];
             return Poll::Ready(Ok(()));
         }
-        match &mut self.wire {
-            Wire::Plain(stream) => pin!(stream).poll_read(context, buffer),
-            Wire::Tls(stream) => pin!(stream).poll_read(context, buffer),
-        }
+        Pin::new(&mut self.wire).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Visit {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
-        match &mut self.wire {
-            Wire::Plain(stream) => pin!(stream).poll_write(context, bytes),
-            Wire::Tls(stream) => pin!(stream).poll_write(context, bytes),
-        }
+        Pin::new(&mut self.wire).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -175,30 +159,18 @@ impl AsyncWrite for Visit {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check()?;
-        match &mut self.wire {
-            Wire::Plain(stream) => pin!(stream).poll_write_vectored(context, parts),
-            Wire::Tls(stream) => pin!(stream).poll_write_vectored(context, parts),
-        }
+        Pin::new(&mut self.wire).poll_write_vectored(context, parts)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.wire {
-            Wire::Plain(stream) => stream.is_write_vectored(),
-            Wire::Tls(stream) => stream.is_write_vectored(),
-        }
+        self.wire.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.wire {
-            Wire::Plain(stream) => pin!(stream).poll_flush(context),
-            Wire::Tls(stream) => pin!(stream).poll_flush(context),
-        }
+        Pin::new(&mut self.wire).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.wire {
-            Wire::Plain(stream) => pin!(stream).poll_shutdown(context),
-            Wire::Tls(stream) => pin!(stream).poll_shutdown(context),
-        }
+        Pin::new(&mut self.wire).poll_shutdown(context)
     }
 }

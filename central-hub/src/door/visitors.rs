@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio::time::{Duration, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::visit::{Ending, Peer, Visit, Who, Wire};
+use super::listener::Wire;
+use super::visit::{Ending, Peer, Visit, Who};
 use crate::pki::Bearer;
 
 /// Connections at once: each province has one, and room for as many that come back before the hub has noticed their end.
@@ -89,7 +90,7 @@ impl Visitors {
     }
 
     /// Lets somebody in, for as long as they may stay.
-    pub(super) fn receive(&self, wire: Wire, who: Who, seat: Seat, now_ms: i64) -> Visit {
+    pub(super) fn receive(&self, wire: Box<dyn Wire>, who: Who, seat: Seat, now_ms: i64) -> Visit {
         let (ending, ends) = watch::channel(None);
         let cut = CancellationToken::new();
         let peer = Peer::new(seat.address, who.clone(), ends, cut.clone());
@@ -176,6 +177,7 @@ async fn attend(
 ) {
     let first = UNUSED_AGE_MAX.min(age_max);
     tokio::select! {
+        biased;
         () = ending.closed() => return,
         () = sleep(first) => {}
     }
@@ -184,6 +186,7 @@ async fn attend(
     }
     drop(peer);
     tokio::select! {
+        biased;
         () = ending.closed() => return,
         () = sleep(age_max.saturating_sub(first)) => {}
     }
@@ -241,7 +244,7 @@ mod tests {
             let (bearer, serial) = (bearer.clone(), number.to_string());
             let certificate = Certificate { bearer, serial, fingerprint, not_before_ms: 0, not_after_ms: i64::MAX };
             let seat = visitors.seat(SocketAddr::from(([10, 0, 0, 1], 1))).unwrap();
-            visits.push(visitors.receive(Wire::Plain(stream), Who::Bearer(Arc::new(certificate)), seat, 0));
+            visits.push(visitors.receive(Box::new(stream), Who::Bearer(Arc::new(certificate)), seat, 0));
         }
         let is_told = |visit: &Visit| visit.connect_info().ending.borrow().is_some();
         assert!(is_told(&visits[0]) && !visits[1..].iter().any(is_told));

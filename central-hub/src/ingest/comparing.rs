@@ -21,7 +21,6 @@ use registry_schema::ids::{Epoch, Lane, Origin, RecordId, RecordKey};
 use tokio::time::{Duration, Instant};
 
 use super::service::Hub;
-use crate::clock::now_ms;
 use crate::resync::{self, Prepared};
 
 /// Roots of frames that wait to be compared: a frame that was not applied to its end until so many followed never is.
@@ -110,13 +109,13 @@ impl<S: NationalStore + 'static> Comparing<S> {
         let lasts = self.noted.is_some_and(|(noted, since)| noted == agree && since.elapsed() < NOTE_INTERVAL);
         if !lasts {
             self.noted = Some((agree, Instant::now()));
-            self.hub.store.note_agreement(self.origin, Agreement { agree, compared_ms: now_ms() }).await?;
+            self.hub.store.note_agreement(self.origin, Agreement { agree, compared_ms: self.hub.now_ms() }).await?;
         }
         if agree {
             return Ok(v1::Agreement::Equal);
         }
         let why = "the root of a frame is not the hub's own";
-        resync::begin_unasked(&self.hub.store, self.origin, why, now_ms()).await?;
+        resync::begin_unasked(&self.hub.store, self.origin, why, self.hub.surroundings).await?;
         Ok(v1::Agreement::Differs)
     }
 
@@ -136,7 +135,7 @@ impl<S: NationalStore + 'static> Comparing<S> {
         let waits = |resync: &Resync| matches!(resync.state, ResyncState::Offered | ResyncState::Running);
         let Some(mut resync) = open.into_iter().rev().find(waits) else { return Ok(()) };
         let from = std::mem::replace(&mut resync.state, ResyncState::Running);
-        resync.changed_ms = now_ms();
+        resync.changed_ms = self.hub.now_ms();
         if self.hub.store.put_resync(resync.clone(), Some(from)).await? {
             fail::fail_point!("hub.resync.running");
             let (hub, epoch) = (Arc::clone(&self.hub), self.epoch);
@@ -266,7 +265,7 @@ impl<S: NationalStore + 'static> Comparing<S> {
             ResyncPhase::Found => ResyncState::WaitingApproval,
             ResyncPhase::Failed | ResyncPhase::Unspecified => ResyncState::Failed,
         };
-        resync.changed_ms = now_ms();
+        resync.changed_ms = self.hub.now_ms();
         tracing::info!(
             province = %self.origin, id = resync.id, state = resync.state.name(), altered = resync.report.altered,
             only_here = resync.report.only_here, only_there = resync.report.only_there, "a comparison ended"
@@ -277,7 +276,8 @@ impl<S: NationalStore + 'static> Comparing<S> {
 
     async fn failed(&mut self, why: &str) -> Result<Vec<StreamResponse>, StoreError> {
         if let Some(Current { mut resync, .. }) = self.current.take() {
-            (resync.state, resync.report.detail, resync.changed_ms) = (ResyncState::Failed, why.to_owned(), now_ms());
+            (resync.state, resync.report.detail, resync.changed_ms) =
+                (ResyncState::Failed, why.to_owned(), self.hub.now_ms());
             self.hub.store.put_resync(resync, Some(ResyncState::Running)).await?;
         }
         Ok(Vec::new())

@@ -8,7 +8,7 @@ use futures::Stream;
 use hub_store::NationalStore;
 use registry_proto::v1::{StreamRequest, StreamResponse, sync_service_server::SyncService};
 use registry_schema::ids::Origin;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
@@ -20,6 +20,7 @@ use crate::admission::Admission;
 use crate::config::Quota;
 use crate::door::{Peer, Who};
 use crate::identity::Roll;
+use crate::surroundings::Surroundings;
 
 /// Messages that may wait for a slow province before its session waits too.
 const OUTBOX_MESSAGES_MAX: usize = 64;
@@ -32,12 +33,14 @@ pub struct Hub<S> {
     pub roll: Roll,
     /// The way into the journal.
     pub journal: JournalWriter,
-    /// Hears of every commit of the reconciler.
-    pub applied: watch::Receiver<u64>,
+    /// Hears of commits of the reconciler; sessions hear in the order in which they began to wait.
+    pub applied: broadcast::Receiver<()>,
     /// What one province may send.
     pub quota: watch::Receiver<Quota>,
     /// With what the hub signs and issues.
     pub keys: Keys,
+    /// The time and chance.
+    pub surroundings: Surroundings,
     /// Ends every session.
     pub stop: CancellationToken,
     sessions: Mutex<BTreeMap<Origin, Admitted>>,
@@ -53,14 +56,15 @@ impl<S> Hub<S> {
     /// Puts the rooms together.
     pub fn new(
         store: S,
-        roll: Roll,
         journal: JournalWriter,
-        applied: watch::Receiver<u64>,
+        applied: broadcast::Receiver<()>,
         quota: watch::Receiver<Quota>,
         keys: Keys,
+        surroundings: Surroundings,
         stop: CancellationToken,
     ) -> Self {
-        Self { store, roll, journal, applied, quota, keys, stop, sessions: Mutex::default() }
+        let (roll, sessions) = (Roll::default(), Mutex::default());
+        Self { store, roll, journal, applied, quota, keys, surroundings, stop, sessions }
     }
 
     /// Puts changed quotas in force, also for sessions that are open; ends with the hub.
@@ -68,6 +72,7 @@ impl<S> Hub<S> {
         let mut changes = self.quota.clone();
         loop {
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
                 changed = changes.changed() => if changed.is_err() { return },
             }
@@ -75,6 +80,11 @@ impl<S> Hub<S> {
             let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
             sessions.values().for_each(|admitted| admitted.admission.change(quota));
         }
+    }
+
+    /// The wall clock in Unix milliseconds.
+    pub(super) fn now_ms(&self) -> i64 {
+        (self.surroundings.wall_ms)()
     }
 
     /// Makes a new session the only one of its province: an older one is told to end.

@@ -15,6 +15,7 @@ use registry_proto::receiver::{Arrival, Receiver, Step};
 use registry_proto::v1;
 use registry_schema::holdings::HoldingsKey;
 use registry_schema::ids::{Epoch, Lane, Seq};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 use tokio_util::sync::CancellationToken;
@@ -27,7 +28,6 @@ use super::evidence::Evidence;
 use super::service::Hub;
 use super::writer::Refusal;
 use crate::admission::Admission;
-use crate::clock::now_ms;
 use crate::door::Peer;
 use crate::resync::{self, Prepared};
 
@@ -112,7 +112,7 @@ impl<S: NationalStore + 'static> Session<S> {
         let receiver = Receiver::new(origin, epoch, &positions);
         receiver.admit(&hello).map_err(End::Goodbye)?;
         self.evidence.of_store(hello.epoch);
-        let seen = self.hub.store.seen(origin, hello.epoch, hello.agent_version, now_ms()).await;
+        let seen = self.hub.store.seen(origin, hello.epoch, hello.agent_version, self.hub.now_ms()).await;
         if seen.map_err(|error| unavailable(&error))? != hello.epoch {
             let detail = "another store of this province came first; enrol the province again for this one";
             return Err(goodbye(v1::GoodbyeReason::WrongEpoch, detail, RETRY_MS));
@@ -134,7 +134,7 @@ impl<S: NationalStore + 'static> Session<S> {
         self.comparing.recall().await.map_err(|error| unavailable(&error))?;
         if self.province.epoch.is_none() && cursors.iter().any(|cursor| cursor.epoch != hello.epoch) {
             let why = "the province came with a new epoch";
-            let begun = resync::begin_unasked(&self.hub.store, origin, why, now_ms()).await;
+            let begun = resync::begin_unasked(&self.hub.store, origin, why, self.hub.surroundings).await;
             begun.map_err(|error| unavailable(&error))?;
         }
         for cursor in receiver.cursors() {
@@ -149,7 +149,7 @@ impl<S: NationalStore + 'static> Session<S> {
 
     /// The key of the province's sums, made at its first session.
     async fn holdings_key(&mut self) -> Result<Vec<u8>, End> {
-        let (origin, fresh) = (self.province.origin, HoldingsKey::from_bytes(rand::random()));
+        let (origin, fresh) = (self.province.origin, HoldingsKey::from_bytes((self.hub.surroundings.random)()));
         let key = self.hub.store.holdings_key(origin, fresh).await.map_err(|error| unavailable(&error))?;
         Ok(key.secret_bytes().to_vec())
     }
@@ -158,7 +158,7 @@ impl<S: NationalStore + 'static> Session<S> {
     /// was lost with the hub's store, and takes it back.
     async fn resume(&mut self, nation: u64, position: u64) -> Result<Heard, End> {
         // Zero means that none is known.
-        let (origin, fresh) = (self.province.origin, rand::random::<u64>() | 1);
+        let (origin, fresh) = (self.province.origin, self.hub.surroundings.number() | 1);
         let common = self.hub.store.resume(origin, Heard { nation, position }, fresh).await;
         let common = common.map_err(|error| unavailable(&error))?;
         if common.position < position {
@@ -169,28 +169,31 @@ impl<S: NationalStore + 'static> Session<S> {
     }
 
     async fn serve(&mut self, mut receiver: Receiver, inbox: &mut Streaming<v1::StreamRequest>) -> End {
-        let mut applied = self.hub.applied.clone();
+        let mut applied = self.hub.applied.resubscribe();
         let mut look = tokio::time::interval(Duration::from_millis(LOOK_MS));
         let mut peer = self.peer.clone();
         let mut quota = self.hub.quota.clone();
         loop {
+            // What is on disk is acknowledged first. A province has few frames under way in each lane, so what it sends
+            // cannot keep the news that come last here waiting for long.
             let step = tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return self.stopped(),
                 ending = peer.ended() => return sent_away(ending),
+                Some(outcome) = self.journaling.next() => self.journaled(&mut receiver, outcome).await,
                 request = inbox.message() => match request {
                     Ok(Some(request)) => self.hear(&mut receiver, request).await,
                     Ok(None) | Err(_) => return End::HungUp,
                 },
-                Some(outcome) = self.journaling.next() => self.journaled(&mut receiver, outcome).await,
                 prepared = self.comparing.prepared() => self.offer(prepared).await,
                 credit = self.allowance.settled() => self.say(credit).await,
                 Ok(()) = quota.changed() => {
                     let credits = self.allowance.forgive().into_iter().map(v1::StreamResponse::from).collect();
                     self.say_all(credits).await
                 }
-                changed = applied.changed() => match changed {
-                    Ok(()) => self.look().await,
-                    Err(_) => return self.stopped(),
+                heard = applied.recv() => match heard {
+                    Ok(()) | Err(RecvError::Lagged(_)) => self.look().await,
+                    Err(RecvError::Closed) => return self.stopped(),
                 },
                 _ = look.tick() => self.look().await,
             };
@@ -212,7 +215,7 @@ impl<S: NationalStore + 'static> Session<S> {
                     Ok(())
                 }
                 Step::Again(received) => {
-                    let received = self.evidence.receipt(received, now_ms());
+                    let received = self.evidence.receipt(received, self.hub.now_ms());
                     self.say(received).await
                 }
                 Step::Resend(received) => {
@@ -257,7 +260,7 @@ impl<S: NationalStore + 'static> Session<S> {
             last_seq: opened.last_seq,
             previous_chain: opened.previous_chain,
             chain: opened.chain,
-            received_ms: now_ms(),
+            received_ms: self.hub.now_ms(),
             bytes: arrival.frame.encode_to_vec(),
         };
         let (lane, seq, changes, bytes) = (opened.lane, opened.last_seq, opened.changes.len(), entry.bytes.len());
@@ -274,7 +277,7 @@ impl<S: NationalStore + 'static> Session<S> {
         match result {
             Ok(()) => {
                 fail::fail_point!("hub.ack");
-                let received = self.evidence.receipt(receiver.committed(lane, seq), now_ms());
+                let received = self.evidence.receipt(receiver.committed(lane, seq), self.hub.now_ms());
                 self.say(received).await?;
                 let credit = self.allowance.charge(lane, changes, bytes);
                 self.say(credit).await

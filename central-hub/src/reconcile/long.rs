@@ -7,11 +7,11 @@ use hub_rules::islands::Cut;
 use hub_rules::policy::ruling;
 use hub_store::model::Watermark;
 use hub_store::{NationalStore, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{LIVE, Progress, Reconciler, read};
+use super::{LIVE, Progress, Reconciler};
 use crate::bulk::{self, Built, BulkError, Watch};
 
 /// States that wait in the backlog before bulk is worth its beginning: the daily path judges them in a minute.
@@ -45,7 +45,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     pub(super) async fn judge_in_bulk(
         &mut self,
         journaled: &mut watch::Receiver<u64>,
-        applied: &watch::Sender<u64>,
+        applied: &broadcast::Sender<()>,
         stop: &CancellationToken,
     ) {
         tracing::info!("a long backlog is judged in bulk; live entries go on meanwhile");
@@ -67,7 +67,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         match placed {
             Ok(states) => {
                 tracing::info!(states, "the backlog was judged in bulk");
-                applied.send_modify(|commits| *commits += 1);
+                let _ = applied.send(());
             }
             Err(BulkError::Interrupted) if stop.is_cancelled() => {}
             Err(error) => {
@@ -92,7 +92,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         if !self.leads().await? {
             return Ok(None);
         }
-        match read(self.store.clone(), LIVE, self.judged.live).await? {
+        match self.read(LIVE, self.judged.live).await? {
             Some(live) => self.judge(live).await.map(Some),
             None => Ok(None),
         }

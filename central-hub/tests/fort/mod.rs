@@ -6,6 +6,7 @@ use central_hub::config::Quota;
 use central_hub::door::Entrance;
 use central_hub::operator::provinces;
 use central_hub::pki::{Authority, Bearer, Folder, Settings};
+use central_hub::surroundings::Surroundings;
 use central_hub::{clock, identity, serve};
 use hub_rules::policy::Policy;
 use hub_store::Ledger as _;
@@ -72,7 +73,9 @@ impl Fort {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let (stop, (quota, quotas)) = (CancellationToken::new(), watch::channel(Quota::default()));
-        let settings = serve::Settings { entrance: Entrance::Tls(folder), quota: quotas, policy: Policy::default() };
+        let entrance = Entrance::Tls(folder);
+        let (policy, surroundings) = (Policy::default(), Surroundings::default());
+        let settings = serve::Settings { entrance, quota: quotas, policy, surroundings };
         tokio::spawn(serve::serve_at(store.clone(), listener, settings, stop.clone()));
         Self { scratch, store, port, _quota: quota, stop }
     }

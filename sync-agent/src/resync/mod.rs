@@ -74,12 +74,12 @@ impl Resync {
             Own::Here(key, holding) => (key, holding),
             Own::InRows(key, origin, path) => {
                 let asked = offer.clone();
-                let counted = tokio::task::spawn_blocking(move || {
+                let counted = desk.store.beside(move || {
                     let (connection, _) = open_read_only(&path)?;
                     let counted = holdings::count(&connection, origin, &key, &asked.applied, asked.cells, &asked.of)?;
-                    Ok::<_, StoreError>((key, counted))
+                    Ok((key, counted))
                 });
-                let (key, counted) = counted.await.map_err(|_| StoreError::Closed)??;
+                let (key, counted) = counted.await?;
                 self.report.rows_read += counted.rows;
                 (key, counted.holding)
             }

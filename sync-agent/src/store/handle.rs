@@ -2,12 +2,16 @@
 
 use std::sync::{Arc, Mutex};
 
+use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Store, StoreError};
 
 /// Calls that wait for the store: a handful of tasks each wait for one answer at a time.
 const CALLS_WAITING_MAX: usize = 16;
+
+/// How long a simulated disk takes: awaited before each call and after it.
+pub type Disk = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 type Call = Box<dyn FnOnce(&mut Store) + Send>;
 
@@ -20,7 +24,7 @@ pub struct StoreHandle {
 #[derive(Clone)]
 enum Way {
     Thread(mpsc::Sender<Call>),
-    Inline(Arc<Mutex<Store>>),
+    Inline(Arc<Mutex<Store>>, Disk),
 }
 
 impl StoreHandle {
@@ -41,10 +45,11 @@ impl StoreHandle {
         Ok((Self { way: Way::Thread(calls) }, thread))
     }
 
-    /// A store that is called on the caller's own thread: for simulations, where threads would not be repeatable.
+    /// A store that is called on the caller's own thread, on a disk that takes as long as `disk` says: for simulations,
+    /// where threads would not be repeatable.
     #[must_use]
-    pub fn inline(store: Store) -> Self {
-        Self { way: Way::Inline(Arc::new(Mutex::new(store))) }
+    pub fn inline(store: Store, disk: Disk) -> Self {
+        Self { way: Way::Inline(Arc::new(Mutex::new(store)), disk) }
     }
 
     /// Calls the store and waits for the answer.
@@ -56,9 +61,11 @@ impl StoreHandle {
         call: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         match &self.way {
-            Way::Inline(store) => {
-                let mut store = store.lock().map_err(|_| StoreError::Closed)?;
-                call(&mut store)
+            Way::Inline(store, disk) => {
+                disk().await;
+                let answer = call(&mut *store.lock().map_err(|_| StoreError::Closed)?);
+                disk().await;
+                answer
             }
             Way::Thread(calls) => {
                 let (answer, answered) = oneshot::channel();
@@ -66,6 +73,20 @@ impl StoreHandle {
                 calls.send(carried).await.map_err(|_| StoreError::Closed)?;
                 answered.await.map_err(|_| StoreError::Closed)?
             }
+        }
+    }
+
+    /// Carries out work that takes a while and has a connection of its own, so that no call waits for it.
+    ///
+    /// # Errors
+    /// What the work answers, or [`StoreError::Closed`] when the daemon ends meanwhile.
+    pub async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match &self.way {
+            Way::Inline(..) => work(),
+            Way::Thread(_) => tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?,
         }
     }
 }
@@ -86,7 +107,8 @@ mod tests {
     #[tokio::test]
     async fn both_ways_to_a_store_answer_alike() {
         let (_folder, store) = scratch();
-        check(&StoreHandle::inline(store)).await;
+        let disk: Disk = Arc::new(|| Box::pin(async {}));
+        check(&StoreHandle::inline(store, disk)).await;
         let (_folder, store) = scratch();
         let (handle, thread) = StoreHandle::threaded(store).unwrap();
         check(&handle).await;

@@ -16,7 +16,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 pub use error::StoreError;
-pub use handle::StoreHandle;
+pub use handle::{Disk, StoreHandle};
 pub use init::{init, take_new_epoch};
 pub use lock::StoreLock;
 

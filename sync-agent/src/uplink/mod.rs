@@ -119,6 +119,7 @@ impl Uplink {
             }
             self.report(state, error).await;
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => break,
                 () = tokio::time::sleep(wait) => {}
             }

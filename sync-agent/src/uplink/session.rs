@@ -63,6 +63,7 @@ impl<'a> Session<'a> {
         };
         let (outgoing, requests) = mpsc::channel(OUTGOING_MAX);
         let opened = tokio::select! {
+            biased;
             () = stop.cancelled() => return Ending::Stopped,
             opened = session.open(&outgoing, requests) => opened,
         };

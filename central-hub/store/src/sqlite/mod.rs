@@ -24,6 +24,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::error::StoreError;
 use crate::national::Answer;
+pub use worker::Disk;
 use worker::Worker;
 
 pub use backup::{SCHEMA, copy, revive};
@@ -54,15 +55,28 @@ impl Sqlite {
     /// # Errors
     /// The file is no national store, is of a newer release, or cannot be read or written.
     pub fn open(path: &Path) -> Answer<Self> {
+        Self::open_with(path, Worker::start)
+    }
+
+    /// Opens the store without threads: each piece of work is done on the caller's own, and the disk takes as long as
+    /// `disk` says. For simulations, where threads would not be repeatable.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`].
+    pub fn inline(path: &Path, disk: &Disk) -> Answer<Self> {
+        Self::open_with(path, |_, connection, place| Worker::inline(connection, place, disk))
+    }
+
+    fn open_with(path: &Path, employ: impl Fn(&str, Connection, &str) -> Worker) -> Answer<Self> {
         let place = path.display().to_string();
         let mut writer = connect(path, &place, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         migrate(&mut writer, &place)?;
         let reader = connect(path, &place, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let scanner = connect(path, &place, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         Ok(Self {
-            writer: Worker::start("store-writer", writer, &place),
-            reader: Worker::start("store-reader", reader, &place),
-            scanner: Worker::start("store-scanner", scanner, &place),
+            writer: employ("store-writer", writer, &place),
+            reader: employ("store-reader", reader, &place),
+            scanner: employ("store-scanner", scanner, &place),
         })
     }
 
