@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The bound and the peers of the national store on PostgreSQL, in one run on one server: `make bench-peers ENTRIES=n`.
 #
-#   ours     entries journaled and judged: duplicates linked, rules applied, digests and audit kept
+#   ours     entries journaled and judged: duplicates linked, rules applied, digests and audit kept; first one batch after
+#            the other (incremental), then all of them again in bulk, which must find the same nation (reconciled)
 #   bound    binary COPY of the very same rows into the very same tables, indexes on
 #   pgloader one bare table of the same canonical bytes out of SQLite, the way Debian ships it
 #   logical  PostgreSQL's own logical replication of that bare table into another database
@@ -30,7 +31,15 @@ wal_before=$(wal)
 "$bin/bench-judge" --store "$(database ours)" --entries "$entries" --rows "$folder/rows.db" --out "$folder/ours.json" \
     >/dev/null
 wal_bytes=$(($(wal) - wal_before))
-field() { sed -n "s/^ *\"$1\": \([0-9.]*\),\{0,1\}$/\1/p" "$folder/ours.json"; }
+field() { sed -n "s/^ *\"$1\": \([0-9.]*\),\{0,1\}$/\1/p" "$folder/${2:-ours}.json"; }
+
+say "judging the same in bulk"
+ask "$HOTICH_POSTGRES" -c "CREATE DATABASE bulk"
+wal_before=$(wal)
+"$bin/bench-judge" --store "$(database bulk)" --only-bulk --entries "$entries" --out "$folder/bulk.json" >/dev/null
+bulk_wal_bytes=$(($(wal) - wal_before))
+digest() { ask "$(database "$1")" -c "SELECT section, sum, count FROM digest ORDER BY section"; }
+[ "$(digest ours)" = "$(digest bulk)" ] || { say "the bulk path found another nation"; exit 70; }
 count=$(field entries)
 
 say "copying the same rows into the same tables"
@@ -77,12 +86,15 @@ else
     logical_rps=null
 fi
 
-awk -v ours="$(field reconciled_rps)" -v journaled="$(field journaled_rps)" -v growth="$(field growth_ratio)" \
+awk -v ours="$(field reconciled_rps)" -v bulk="$(field bulk_rps bulk)" -v bulk_wal="$bulk_wal_bytes" -v journaled="$(field journaled_rps)" -v growth="$(field growth_ratio)" \
     -v n="$count" -v copy="$copy_rps" -v loader="$pgloader_rps" -v logical="$logical_rps" -v wal="$wal_bytes" \
     -v heap="${sizes%|*}" -v indexes="${sizes#*|}" 'BEGIN {
     printf "{\n  \"entries\": %d,\n  \"copy_bound_rps\": %d,\n  \"pgloader_rps\": %d,\n", n, copy, loader
     printf "  \"logical_replication_rps\": %s,\n  \"journaled_rps\": %d,\n  \"incremental_rps\": %d,\n", logical, journaled, ours
     printf "  \"incremental_to_copy\": %.3f,\n  \"incremental_to_pgloader\": %.3f,\n", ours / copy, ours / loader
+    printf "  \"reconciled_rps\": %d,\n  \"reconciled_to_copy\": %.3f,\n", bulk, bulk / copy
+    printf "  \"reconciled_to_pgloader\": %.3f,\n", bulk / loader
     printf "  \"growth_ratio\": %.3f,\n  \"wal_bytes_per_entry\": %d,\n", growth, wal / n
+    printf "  \"reconciled_wal_bytes_per_entry\": %d,\n", bulk_wal / n
     printf "  \"table_bytes_per_entry\": %d,\n  \"index_bytes_per_entry\": %d\n}\n", heap / n, indexes / n
 }' | tee "$report"
