@@ -7,8 +7,6 @@ pub mod config;
 pub mod telemetry;
 pub mod exit;
 pub mod clock;
-#[cfg(feature = "failpoints")]
-pub mod failpoints;
 pub mod surroundings;
 pub mod spreadsheet;
 pub mod open;

@@ -2,6 +2,6 @@
 
 fn main() -> std::process::ExitCode {
     #[cfg(feature = "failpoints")]
-    central_hub::failpoints::arm().expect("a crash test names failpoints well");
+    failpoints::arm().expect("a crash test names failpoints well");
     central_hub::cli::main()
 }

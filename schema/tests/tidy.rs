@@ -18,14 +18,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("proto", &["registry-schema"]),
     ("central-hub/rules", &["registry-schema"]),
     ("central-hub/store", &["hub-rules", "registry-schema"]),
-    ("sync-agent", &["registry-proto", "registry-schema"]),
-    ("central-hub", &["hub-rules", "hub-store", "registry-proto", "registry-schema"]),
+    ("sync-agent", &["failpoints", "registry-proto", "registry-schema"]),
+    ("central-hub", &["failpoints", "hub-rules", "hub-store", "registry-proto", "registry-schema"]),
     ("fixtures", &["registry-schema"]),
+    ("fixtures/failpoints", &[]),
 ];
 
 /// Our own crates, as dependencies are named.
-const OURS: &[&str] =
-    &["registry-schema", "registry-proto", "hub-rules", "hub-store", "sync-agent", "central-hub", "registry-fixtures"];
+const OURS: &[&str] = &[
+    "registry-schema",
+    "registry-proto",
+    "hub-rules",
+    "hub-store",
+    "sync-agent",
+    "central-hub",
+    "registry-fixtures",
+    "failpoints",
+];
 
 /// Crates that know no clock, randomness, environment, files, threads or sockets.
 const PURE: &[&str] = &["schema", "proto", "central-hub/rules"];

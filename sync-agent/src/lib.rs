@@ -6,8 +6,6 @@
 
 pub mod exit;
 mod error_chain;
-#[cfg(feature = "failpoints")]
-pub mod failpoints;
 pub mod config;
 pub mod identity;
 pub mod credentials;

@@ -4,6 +4,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
-    sync_agent::failpoints::arm().expect("a crash test names failpoints well");
+    failpoints::arm().expect("a crash test names failpoints well");
     sync_agent::cli::main()
 }
