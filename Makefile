@@ -17,7 +17,7 @@ CARGO ?= cargo
 # Crash tests end the programs at named places, which only such builds have.
 FAILPOINTS = --features central-hub/failpoints,sync-agent/failpoints
 
-.PHONY: help build demo test lint sim crash faults soak fuzz overload resync-crashes deny advisories bench bench-postgres \
+.PHONY: help build demo test lint sim crash faults soak fuzz overload resync-crashes deny advisories bench bench-judge bench-postgres \
 	bench-peers bench-nation bench-resync clean
 
 help: ## Name the targets
@@ -92,7 +92,13 @@ deny: target/tools/bin/cargo-deny ## Licences, duplicates and sources of what we
 advisories: target/tools/bin/cargo-deny ## Known weaknesses of what we depend on; fetches the database of RustSec
 	target/tools/bin/cargo-deny --locked check advisories
 
-bench: ## How fast, beside its bound (ENTRIES); see benches/README.md
+bench: ## How fast a nation on PostgreSQL is, beside its bound and its peers, in one run (ENTRIES); see benches/README.md
+	@.ci/need postgres pgloader psql sqlite3
+	$(CARGO) build --release --locked --bins
+	HOTICH_POSTGRES_WAL=logical HOTICH_POSTGRES_BUFFERS=1GB \
+		.ci/postgres benches/all.sh $(ENTRIES) target/bench/report.json
+
+bench-judge: ## How fast the embedded store is judged, beside its bound (ENTRIES)
 	$(CARGO) run --release --locked -p registry-benches --bin bench-judge -- --entries $(ENTRIES) --out target/bench/judge.json
 
 bench-postgres: ## The same on a PostgreSQL of its own (ENTRIES)
@@ -105,7 +111,7 @@ bench-peers: ## Ours beside COPY, pgloader and logical replication, on one serve
 	@.ci/need postgres pgloader psql
 	$(CARGO) build --release --locked -p registry-benches
 	HOTICH_POSTGRES_WAL=logical HOTICH_POSTGRES_BUFFERS=1GB \
-		.ci/postgres benches/peers.sh $(ENTRIES) target/bench/report.json
+		.ci/postgres benches/peers.sh $(ENTRIES) target/bench/peers.json
 
 bench-nation: ## Real agents and a hub on PostgreSQL, from a provincial commit to the registry (ENTRIES, TLS=0 without TLS)
 	@.ci/need postgres psql sqlite3

@@ -2,7 +2,7 @@
 # The bound and the peers of the national store on PostgreSQL, in one run on one server: `make bench-peers ENTRIES=n`.
 #
 #   ours     entries journaled and judged: duplicates linked, rules applied, digests and audit kept; first one batch after
-#            the other (incremental), then all of them again in bulk, which must find the same nation (reconciled)
+#            the other (incremental), then all of them again in bulk, which must find the same nation
 #   bound    binary COPY of the very same rows into the very same tables, indexes on
 #   pgloader one bare table of the same canonical bytes out of SQLite, the way Debian ships it
 #   logical  PostgreSQL's own logical replication of that bare table into another database
@@ -92,9 +92,9 @@ awk -v ours="$(field reconciled_rps)" -v bulk="$(field bulk_rps bulk)" -v bulk_w
     printf "{\n  \"entries\": %d,\n  \"copy_bound_rps\": %d,\n  \"pgloader_rps\": %d,\n", n, copy, loader
     printf "  \"logical_replication_rps\": %s,\n  \"journaled_rps\": %d,\n  \"incremental_rps\": %d,\n", logical, journaled, ours
     printf "  \"incremental_to_copy\": %.3f,\n  \"incremental_to_pgloader\": %.3f,\n", ours / copy, ours / loader
-    printf "  \"reconciled_rps\": %d,\n  \"reconciled_to_copy\": %.3f,\n", bulk, bulk / copy
-    printf "  \"reconciled_to_pgloader\": %.3f,\n", bulk / loader
+    printf "  \"bulk_rps\": %d,\n  \"bulk_to_copy\": %.3f,\n", bulk, bulk / copy
+    printf "  \"bulk_to_pgloader\": %.3f,\n", bulk / loader
     printf "  \"growth_ratio\": %.3f,\n  \"wal_bytes_per_entry\": %d,\n", growth, wal / n
-    printf "  \"reconciled_wal_bytes_per_entry\": %d,\n", bulk_wal / n
+    printf "  \"bulk_wal_bytes_per_entry\": %d,\n", bulk_wal / n
     printf "  \"table_bytes_per_entry\": %d,\n  \"index_bytes_per_entry\": %d\n}\n", heap / n, indexes / n
 }' | tee "$report"
