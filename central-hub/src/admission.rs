@@ -3,8 +3,14 @@
 //! A province may always have one window of changes under way in each lane. What it sent is charged to its quotas; while
 //! they have no room it is told how long to wait, and its window moves on when they have. Nothing is ever dropped.
 
+use std::cell::Cell;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{InsufficientCapacity, RateLimiter};
 use registry_proto::frame::{FRAME_CHANGES_MAX, FRAME_PAYLOAD_BYTES_MAX};
 use registry_schema::ids::Lane;
 use tokio::time::{Duration, Instant};
@@ -16,6 +22,9 @@ pub const LIVE_WINDOW_CHANGES: u64 = 10_000;
 /// Backlog changes that may be under way: enough to fill the line for tens of milliseconds.
 pub const BACKLOG_WINDOW_CHANGES: u64 = 20_000;
 
+/// Bytes are counted in pieces of this size: the time of a single byte would be too short to be told in nanoseconds.
+const PIECE_BYTES: usize = 1_024;
+
 /// The quotas of one province. Clones share them, so a change of the configuration reaches a session that is open.
 #[derive(Clone)]
 pub struct Admission {
@@ -23,24 +32,25 @@ pub struct Admission {
 }
 
 struct Limits {
-    live: Bucket,
-    backlog: Bucket,
+    begin: Instant,
+    live: Debts,
+    backlog: Debts,
     /// Bytes of live changes alone, so that they never wait for what the backlog owes.
-    live_bytes: Bucket,
+    live_bytes: Debts,
     /// Bytes of all lanes.
-    bytes: Bucket,
+    bytes: Debts,
 }
 
 impl Admission {
     /// Fresh quotas.
     #[must_use]
     pub fn new(quota: Quota) -> Self {
-        Self { limits: Arc::new(Mutex::new(Limits::new(quota, Instant::now()))) }
+        Self { limits: Arc::new(Mutex::new(Limits::new(quota))) }
     }
 
     /// Puts other quotas in force; what is owed under the earlier ones is forgotten, but whoever waits still waits.
     pub fn change(&self, quota: Quota) {
-        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Limits::new(quota, Instant::now());
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Limits::new(quota);
     }
 
     /// How many changes of a lane may be under way.
@@ -55,21 +65,23 @@ impl Admission {
     /// Charges a frame that was taken; how long it is until the quotas have room for its like again.
     #[must_use]
     pub fn charge(&self, lane: Lane, changes: usize, bytes: usize) -> Duration {
-        let (now, mut limits) = (Instant::now(), self.limits.lock().unwrap_or_else(PoisonError::into_inner));
-        let (changes, bytes) = (changes as u64, bytes as u64);
-        let all_bytes = limits.bytes.charge(bytes, now);
+        let limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, changes, pieces) = (limits.begin.elapsed(), changes as u64, bytes.div_ceil(PIECE_BYTES) as u64);
+        let all_bytes = limits.bytes.charge(pieces, now);
         match lane {
-            Lane::Live | Lane::Repair => limits.live.charge(changes, now).max(limits.live_bytes.charge(bytes, now)),
+            Lane::Live | Lane::Repair => limits.live.charge(changes, now).max(limits.live_bytes.charge(pieces, now)),
             Lane::Backlog => limits.backlog.charge(changes, now).max(all_bytes),
         }
     }
 }
 
 impl Limits {
-    fn new(quota: Quota, now: Instant) -> Self {
-        let records = |per_second| Bucket::new(per_second, FRAME_CHANGES_MAX as u64, now);
-        let bytes = || Bucket::new(quota.bytes_per_second, FRAME_PAYLOAD_BYTES_MAX as u64 * 2, now);
+    fn new(quota: Quota) -> Self {
+        let records = |per_second| Debts::new(per_second, FRAME_CHANGES_MAX as u32);
+        let pieces = |bytes: u32| bytes / PIECE_BYTES as u32;
+        let bytes = || Debts::new(pieces(quota.bytes_per_second), pieces(FRAME_PAYLOAD_BYTES_MAX as u32 * 2));
         Self {
+            begin: Instant::now(),
             live: records(quota.live_records_per_second),
             backlog: records(quota.backlog_records_per_second),
             live_bytes: bytes(),
@@ -78,34 +90,45 @@ impl Limits {
     }
 }
 
-/// Counts what is taken against a rate, and lets debts be made: the generic cell rate algorithm (ITU-T I.371), asked
-/// afterwards.
-struct Bucket {
-    /// When all that was taken is paid for at the rate.
-    paid_at: Instant,
-    per_second: u64,
-    /// What may be taken at once after a while of silence: a second's worth, and at least the largest single frame.
-    burst: Duration,
+/// A quota that may be overdrawn: what was taken is never refused, and nothing more is let through before it is paid for.
+struct Debts {
+    limiter: RateLimiter<NotKeyed, InMemoryState, PaidAt, NoOpMiddleware<Duration>>,
+    /// The most that is paid for at once: a second's worth, and at least the largest single frame.
+    burst: NonZeroU32,
 }
 
-impl Bucket {
-    fn new(per_second: u32, burst_min: u64, now: Instant) -> Self {
-        let per_second = u64::from(per_second.max(1));
-        let burst = span(burst_min.max(per_second), per_second);
-        Self { paid_at: now, per_second, burst }
-    }
+/// The clock of a quota: it stands at the moment when everything that was taken is paid for, which may lie ahead.
+#[derive(Default)]
+struct PaidAt(Cell<Duration>);
 
-    /// Takes an amount; how long it is until as much as a burst allows, and no more, is owed.
-    fn charge(&mut self, amount: u64, now: Instant) -> Duration {
-        self.paid_at = self.paid_at.max(now) + span(amount, self.per_second);
-        (self.paid_at - now).saturating_sub(self.burst)
+impl Clock for PaidAt {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.get()
     }
 }
 
-/// How long an amount takes at a rate.
-fn span(amount: u64, per_second: u64) -> Duration {
-    let nanoseconds = u128::from(amount) * 1_000_000_000 / u128::from(per_second);
-    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+impl Debts {
+    fn new(per_second: u32, burst_min: u32) -> Self {
+        let per_second = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
+        let burst = NonZeroU32::new(burst_min).map_or(per_second, |least| least.max(per_second));
+        let quota = governor::Quota::per_second(per_second).allow_burst(burst);
+        Self { limiter: RateLimiter::direct_with_clock(quota, PaidAt::default()), burst }
+    }
+
+    /// Takes an amount at a moment; how long it is until everything that was taken is paid for.
+    fn charge(&self, mut amount: u64, now: Duration) -> Duration {
+        let paid_at = &self.limiter.clock().0;
+        paid_at.set(paid_at.get().max(now));
+        while let Some(piece) = NonZeroU32::new(u32::try_from(amount).unwrap_or(u32::MAX).min(self.burst.get())) {
+            match self.limiter.check_n(piece) {
+                Ok(Err(until)) => paid_at.set(until.earliest_possible().max(paid_at.get())),
+                Ok(Ok(())) | Err(InsufficientCapacity(_)) => amount -= u64::from(piece.get()),
+            }
+        }
+        paid_at.get().saturating_sub(now)
+    }
 }
 
 #[cfg(test)]
@@ -116,16 +139,26 @@ mod tests {
     const NO_TIME: Duration = Duration::from_millis(1);
 
     #[test]
-    fn a_bucket_lets_through_its_rate_whatever_the_pieces() {
-        let begin = Instant::now();
-        for piece in [1, 7, 100, 250] {
-            let (mut bucket, mut now, mut taken) = (Bucket::new(100, 250, begin), begin, 0);
-            while now < begin + Duration::from_secs(60) {
-                now += bucket.charge(piece, now);
+    fn a_quota_lets_through_its_rate_whatever_the_pieces() {
+        for piece in [1, 7, 100, 250, 1_000] {
+            let (debts, mut now, mut taken) = (Debts::new(100, 250), Duration::ZERO, 0);
+            while now < Duration::from_secs(60) {
+                now += debts.charge(piece, now);
                 taken += piece;
             }
-            assert!((6_000..=6_000 + 2 * 250).contains(&taken), "{taken} in pieces of {piece}");
+            assert!((6_000..=6_000 + 250 + piece).contains(&taken), "{taken} in pieces of {piece}");
         }
+    }
+
+    #[test]
+    fn debts_are_paid_with_time_whether_or_not_anybody_asks() {
+        let debts = Debts::new(100, 250);
+        assert_eq!(debts.charge(10_250, Duration::ZERO).as_secs(), 100);
+        assert_eq!(debts.charge(0, Duration::from_secs(60)).as_secs(), 40);
+        assert_eq!(debts.charge(0, Duration::from_secs(100)), Duration::ZERO);
+        assert!(debts.charge(1, Duration::from_secs(100)) > Duration::ZERO, "nothing is left over");
+        assert_eq!(debts.charge(250, Duration::from_secs(200)), Duration::ZERO, "a burst after a while of silence");
+        assert!(debts.charge(1, Duration::from_secs(200)) > Duration::ZERO, "and no more than a burst");
     }
 
     #[test]
