@@ -74,8 +74,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Draft, Status), CanonicalError> {
         }
         last = Some(field);
         let value = reader.text()?;
-        draft.set(field, value);
-        if draft.get(field) != Some(value) {
+        if !draft.append(field, value) {
             return Err(reader.malformed("text is not tidy"));
         }
     }

@@ -91,12 +91,25 @@ pub fn hash63(domain: &str, parts: &[&[u8]]) -> i64 {
 /// A stable 256-bit hash of some parts.
 #[must_use]
 pub fn hash_parts(domain: &str, parts: &[&[u8]]) -> Hash256 {
-    let mut hasher = blake3::Hasher::new();
-    for part in std::iter::once(domain.as_bytes()).chain(parts.iter().copied()) {
-        hasher.update(&(part.len() as u64).to_be_bytes());
-        hasher.update(part);
+    /// What is shorter is laid out in one piece, whose hash costs half: nearly every block key.
+    const PIECE_BYTES: usize = 128;
+    let all = || std::iter::once(domain.as_bytes()).chain(parts.iter().copied());
+    if all().map(|part| part.len() + 8).sum::<usize>() > PIECE_BYTES {
+        let mut hasher = blake3::Hasher::new();
+        for part in all() {
+            hasher.update(&(part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        return Hash256(*hasher.finalize().as_bytes());
     }
-    Hash256(*hasher.finalize().as_bytes())
+    let (mut piece, mut end) = ([0; PIECE_BYTES], 0);
+    for part in all() {
+        let (begin, text) = (end, end + 8);
+        end = text + part.len();
+        piece[begin..text].copy_from_slice(&(part.len() as u64).to_be_bytes());
+        piece[text..end].copy_from_slice(part);
+    }
+    Hash256(*blake3::hash(&piece[..end]).as_bytes())
 }
 
 /// A sum of hashes modulo 2^256 with a count: the same for the same set in any order, and each item can be taken out.
@@ -194,6 +207,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn parts_have_one_hash_however_they_are_laid_out(parts in prop::collection::vec(any::<Vec<u8>>(), 0..4)) {
+            let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+            let framed = |part: &&[u8]| [&(part.len() as u64).to_be_bytes()[..], part].concat();
+            let bytes: Vec<u8> = std::iter::once(&&b"test"[..]).chain(&parts).flat_map(framed).collect();
+            prop_assert_eq!(hash_parts("test", &parts), Hash256(*blake3::hash(&bytes).as_bytes()));
+        }
+
         #[test]
         fn a_sum_knows_no_order_and_forgets_what_is_taken_out(
             items in prop::collection::vec(any::<[u8; 32]>(), 0..20), cut in 0_usize..20,

@@ -1,7 +1,5 @@
 //! An entry as somebody wrote it: tidy text by field, nothing judged yet.
 
-use std::collections::BTreeMap;
-
 use crate::field::Field;
 use crate::kind::Kind;
 use crate::sensitive::Sensitive;
@@ -17,14 +15,15 @@ pub const FIELD_BYTES_MAX: usize = 4_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
     kind: Kind,
-    values: BTreeMap<Field, Sensitive<String>>,
+    /// In the order of their codes.
+    values: Vec<(Field, Sensitive<String>)>,
 }
 
 impl Draft {
     /// An entry that says nothing yet.
     #[must_use]
     pub const fn new(kind: Kind) -> Self {
-        Self { kind, values: BTreeMap::new() }
+        Self { kind, values: Vec::new() }
     }
 
     /// The kind of event.
@@ -40,11 +39,23 @@ impl Draft {
             let end = cut(&tidy, FIELD_BYTES_MAX + 4).len();
             tidy.truncate(end);
         }
-        if tidy.is_empty() {
-            self.values.remove(&field);
-        } else {
-            self.values.insert(field, Sensitive::new(tidy));
+        match (self.place(field), tidy.is_empty()) {
+            (Ok(at), true) => drop(self.values.remove(at)),
+            (Ok(at), false) => self.values[at].1 = Sensitive::new(tidy),
+            (Err(_), true) => {}
+            (Err(at), false) => self.values.insert(at, (field, Sensitive::new(tidy))),
         }
+    }
+
+    /// Writes the next field of canonical bytes, which comes behind those before. Nothing is written, and the answer is
+    /// false, where the text is not what [`Draft::set`] would make of it.
+    pub(crate) fn append(&mut self, field: Field, value: &str) -> bool {
+        let is_kept = !value.is_empty() && value.len() <= FIELD_BYTES_MAX + 4 && text::is_tidy(value);
+        if is_kept {
+            debug_assert!(self.values.last().is_none_or(|(last, _)| *last < field), "fields come in order");
+            self.values.push((field, Sensitive::new(value.to_owned())));
+        }
+        is_kept
     }
 
     /// The same draft with a field written, for building examples.
@@ -57,12 +68,17 @@ impl Draft {
     /// What a field says.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<&str> {
-        self.values.get(&field).map(|value| value.expose().as_str())
+        self.place(field).ok().map(|at| self.values[at].1.expose().as_str())
     }
 
     /// Every field that says something, in the order of codes.
     pub fn iter(&self) -> impl Iterator<Item = (Field, &str)> {
         self.values.iter().map(|(field, value)| (*field, value.expose().as_str()))
+    }
+
+    /// Where a field stands, or would.
+    fn place(&self, field: Field) -> Result<usize, usize> {
+        self.values.binary_search_by_key(&field, |(other, _)| *other)
     }
 
     /// How many fields say something.

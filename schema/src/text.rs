@@ -3,6 +3,8 @@
 pub mod legacy;
 mod vietnamese;
 
+use std::borrow::Cow;
+
 use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
@@ -16,8 +18,17 @@ pub(crate) const APOSTROPHES: [char; 7] = ['\'', '`', '´', '‘', '’', 'ʼ', 
 ///
 /// Letters, case and the place of tone marks stay as written, so this is what is stored and shown.
 pub fn tidy(text: &str) -> String {
-    if is_plain(text) {
-        return text.to_owned();
+    tidied(text).into_owned()
+}
+
+/// Whether the text is what [`tidy`] makes of it.
+pub(crate) fn is_tidy(text: &str) -> bool {
+    matches!(tidied(text), Cow::Borrowed(_)) || tidy(text) == text
+}
+
+fn tidied(text: &str) -> Cow<'_, str> {
+    if is_evidently_tidy(text) {
+        return Cow::Borrowed(text);
     }
     let mut spaced = String::with_capacity(text.len());
     let mut space_is_due = false;
@@ -32,22 +43,21 @@ pub fn tidy(text: &str) -> String {
             spaced.push(c);
         }
     }
-    // Most text arrives in this form already; to see that is much cheaper than to make it again.
-    let is_composed = |c: char| c < '\u{300}' || ('\u{1ea0}'..='\u{1ef9}').contains(&c);
-    if spaced.chars().all(is_composed) || is_nfc_quick(spaced.chars()) == IsNormalized::Yes {
-        spaced
-    } else {
-        spaced.nfc().collect()
-    }
+    if is_nfc_quick(spaced.chars()) == IsNormalized::Yes { spaced.into() } else { spaced.nfc().collect() }
 }
 
-/// Whether the text is printable ASCII with single inner spaces: the tidy form of most fields, seen at a glance.
-fn is_plain(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.iter().all(|byte| (b' '..=b'~').contains(byte))
-        && !bytes.starts_with(b" ")
-        && !bytes.ends_with(b" ")
-        && !bytes.windows(2).any(|pair| pair == b"  ")
+/// Whether the text is of visible Latin letters and signs in composed form with single inner spaces. Nearly every text of
+/// the nation is, and to see that is much cheaper than to make it so.
+fn is_evidently_tidy(text: &str) -> bool {
+    let mut after_space = true;
+    for c in text.chars() {
+        match c {
+            ' ' if !after_space => after_space = true,
+            '!'..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{2ff}' | '\u{1ea0}'..='\u{1ef9}' => after_space = false,
+            _ => return false,
+        }
+    }
+    !after_space || text.is_empty()
 }
 
 /// The text with the accidents of spelling removed: two spellings of one Vietnamese name give one canonical text.
@@ -57,7 +67,7 @@ fn is_plain(text: &str) -> bool {
 /// while thúy and thúi, or hay and hai, stay apart; Ð and Ɖ, which old fonts show like Đ, read as Đ. The result is NFC
 /// and is for comparing, not for showing.
 pub fn canonical(text: &str) -> String {
-    let tidy = tidy(text);
+    let tidy = tidied(text);
     vietnamese::readings(&tidy).map_or_else(|| general_canonical(&tidy), |readings| readings.canonical)
 }
 
@@ -92,7 +102,7 @@ fn general_canonical(text: &str) -> String {
 /// marks or are spelt out (ø as o, ß as ss). Letters of other scripts have no such form and vanish, so the folded text
 /// of a name in Chinese characters is empty.
 pub fn folded(text: &str) -> String {
-    readings_of_tidy(&tidy(text)).1
+    readings_of_tidy(&tidied(text)).1
 }
 
 /// The folded reading of canonical text.
@@ -302,6 +312,14 @@ mod tests {
             prop_assert_eq!(tidy(&t), t);
             prop_assert_eq!(canonical(&c), c);
             prop_assert_eq!(folded(&f), f);
+        }
+
+        #[test]
+        fn what_is_evidently_tidy_is_tidy(text in messy_text()) {
+            let spaced = text.split(|c: char| c.is_whitespace()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+            let visible: String = spaced.chars().filter(|c| !super::is_invisible(*c)).collect();
+            prop_assert!(!super::is_evidently_tidy(&text) || text == visible.nfc().collect::<String>());
+            prop_assert_eq!(super::is_tidy(&text), tidy(&text) == text);
         }
 
         #[test]

@@ -9,12 +9,14 @@
 //! names or dates of birth, a name with the years of birth and death): they cost a fifth of the rows, and found 31 of
 //! 35,960 pairs of an independent set of births, and none of the practice country's 2.3 million.
 
+use std::borrow::Cow;
+
 use registry_schema::date::PartialDate;
 use registry_schema::digest::hash63;
 use registry_schema::field::Role;
 use registry_schema::sex::Sex;
 
-use crate::matching::{Edition, Event, Person, Profile, Words};
+use crate::matching::{Edition, Event, Person, Profile, Token, Words};
 use crate::node::Node;
 
 /// A part of a tuple of which no frequency is known, such as a commune: one of a thousand.
@@ -48,26 +50,28 @@ struct Keys<'a> {
 }
 
 /// One value of a tuple: its bytes, and -log2 of its share in thousandths of a bit.
-type Value = (Vec<u8>, i32);
+type Value<'a> = (Cow<'a, [u8]>, i32);
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
     /// Adds a block, unless some value is missing or too many would stand in it.
-    fn add(&mut self, role: Role, domain: &str, values: &[Option<Value>]) -> bool {
-        let Some(values) = values.iter().cloned().collect::<Option<Vec<Value>>>() else { return false };
-        let bits: i32 = values.iter().map(|value| value.1).sum();
+    fn add<const VALUES: usize>(&mut self, role: Role, domain: &str, values: [&Option<Value<'_>>; VALUES]) -> bool {
+        let (mut parts, mut bits) = ([&[][..]; VALUES], 0);
+        for (part, value) in parts.iter_mut().zip(values) {
+            let Some((bytes, rarity)) = value else { return false };
+            (*part, bits) = (bytes, bits + rarity);
+        }
         let bearers_are_few = self.edition.people_bits() - bits <= self.edition.bearers_bits_max();
         if bearers_are_few {
-            let parts: Vec<&[u8]> = values.iter().map(|value| value.0.as_slice()).collect();
             self.found.push((hash63(domain, &parts), Node::new(self.profile.key, role)));
         }
         bearers_are_few
     }
 
     /// Adds a block, or where too many would stand in it, the finer one.
-    fn add_or_finer(&mut self, role: Role, domain: &str, values: [Option<Value>; 2], finer: Option<Value>) {
-        if !self.add(role, domain, &values) {
-            let [one, other] = values;
-            self.add(role, domain, &[one, other, finer]);
+    fn add_or_finer(&mut self, role: Role, domain: &str, values: [&Option<Value<'_>>; 2], finer: &Option<Value<'_>>) {
+        let [one, other] = values;
+        if !self.add(role, domain, values) {
+            self.add(role, domain, [one, other, finer]);
         }
     }
 
@@ -85,150 +89,136 @@ impl Keys<'_> {
     }
 
     /// What a person is known by through life.
-    fn identity(&mut self, person: &Person) {
-        let (role, name, born) = (person.role, self.name(person), self.date(person.born));
-        let origin = self.words(person.origin.as_ref());
-        if !self.add(role, "hotich block name date", &[name.clone(), born.clone()]) {
-            self.add(role, "hotich block name date origin", &[name.clone(), born.clone(), origin.clone()]);
-        }
-        self.add(role, "hotich block name year origin", &[name.clone(), self.year(person.born), origin]);
-        self.add(role, "hotich block name", &[name]);
-        self.add(role, "hotich block date", &[born.clone(), sex(person.sex)]);
-        self.add(role, "hotich block family date", &[family(person), born.clone()]);
-        self.add(role, "hotich block given date", &[given(person), born.clone()]);
-        self.coarse(person, born.as_ref());
-    }
-
-    /// Tuples so common in a nation that none of them is a block there; in a small set they find what slips hide.
-    fn coarse(&mut self, person: &Person, born: Option<&Value>) {
-        let role = person.role;
+    fn identity(&mut self, person: &'a Person) {
+        let (role, name, born) = (person.role, name(person), self.date(person.born));
         let (family, given, year) = (family(person), given(person), self.year(person.born));
-        let residence = self.words(person.residence.as_ref());
-        self.add(role, "hotich block ends", &[family.clone(), given.clone()]);
-        self.add(role, "hotich block family year", &[family.clone(), year.clone()]);
-        self.add(role, "hotich block given year", &[given.clone(), year]);
-        self.add(role, "hotich block residence", std::slice::from_ref(&residence));
-        self.add(role, "hotich block family residence", &[family, residence.clone()]);
-        self.add(role, "hotich block given residence", &[given, residence.clone()]);
-        self.add(role, "hotich block date residence", &[born.cloned(), residence]);
+        let origin = words(person.origin.as_ref());
+        if !self.add(role, "hotich block name date", [&name, &born]) {
+            self.add(role, "hotich block name date origin", [&name, &born, &origin]);
+        }
+        self.add(role, "hotich block name year origin", [&name, &year, &origin]);
+        self.add(role, "hotich block name", [&name]);
+        self.add(role, "hotich block date", [&born, &sex(person.sex)]);
+        self.add(role, "hotich block family date", [&family, &born]);
+        self.add(role, "hotich block given date", [&given, &born]);
+        // Tuples so common in a nation that none of them is a block there; in a small set they find what slips hide.
+        let residence = words(person.residence.as_ref());
+        self.add(role, "hotich block ends", [&family, &given]);
+        self.add(role, "hotich block family year", [&family, &year]);
+        self.add(role, "hotich block given year", [&given, &year]);
+        self.add(role, "hotich block residence", [&residence]);
+        self.add(role, "hotich block family residence", [&family, &residence]);
+        self.add(role, "hotich block given residence", [&given, &residence]);
+        self.add(role, "hotich block date residence", [&born, &residence]);
     }
 
     fn birth(&mut self) {
         let profile = self.profile;
         let Some(child) = profile.person(Role::Child) else { return };
-        let parent = |role| profile.person(role);
-        let (mother, father) = (parent(Role::Mother), parent(Role::Father));
-        let name = self.name(child);
+        let (childs, given) = (name(child), given(child));
         let (date, year) = (self.date(child.born), self.year(child.born));
-        if let Some(mother) = mother {
-            self.add(Role::Entry, "hotich block mother date", &[self.name(mother), date]);
-        }
-        for (parent, with_name, given_year) in [
-            (mother, "hotich block mother", "hotich block mother year"),
-            (father, "hotich block father", "hotich block father year"),
+        let [mothers, fathers] = [Role::Mother, Role::Father].map(|role| profile.person(role).and_then(name));
+        self.add(Role::Entry, "hotich block mother date", [&mothers, &date]);
+        for (parents, with_name, given_year) in [
+            (&mothers, "hotich block mother", "hotich block mother year"),
+            (&fathers, "hotich block father", "hotich block father year"),
         ] {
-            let Some(parent) = parent else { continue };
-            let whole = self.name(parent);
-            self.add_or_finer(Role::Entry, with_name, [name.clone(), whole.clone()], year.clone());
-            self.add(Role::Entry, given_year, &[given(child), whole, year.clone()]);
+            self.add_or_finer(Role::Entry, with_name, [&childs, parents], &year);
+            self.add(Role::Entry, given_year, [&given, parents, &year]);
         }
-        if let (Some(mother), Some(father)) = (mother, father) {
-            let couple = [self.name(mother), self.name(father), year.clone()];
-            self.add(Role::Entry, "hotich block parents year", &couple);
-        }
+        self.add(Role::Entry, "hotich block parents year", [&mothers, &fathers, &year]);
         self.local(child);
     }
 
     /// What is known of where somebody was born or died.
-    fn local(&mut self, person: &Person) {
-        let (name, date, year, place) =
-            (self.name(person), self.date(person.born), self.year(person.born), self.place());
-        self.add(Role::Entry, "hotich block place date", &[place.clone(), date.clone()]);
-        self.add(Role::Entry, "hotich block name year place", &[name, year, place.clone()]);
-        let ends = [family(person), given(person), date, sex(person.sex)];
-        if !self.add(Role::Entry, "hotich block ends date", &ends) {
-            let [family, given, date, sex] = ends;
-            self.add(Role::Entry, "hotich block ends date place", &[family, given, date, sex, place]);
+    fn local(&mut self, person: &'a Person) {
+        let (name, date, year, place) = (name(person), self.date(person.born), self.year(person.born), self.place());
+        self.add(Role::Entry, "hotich block place date", [&place, &date]);
+        self.add(Role::Entry, "hotich block name year place", [&name, &year, &place]);
+        let (family, given, sex) = (family(person), given(person), sex(person.sex));
+        if !self.add(Role::Entry, "hotich block ends date", [&family, &given, &date, &sex]) {
+            self.add(Role::Entry, "hotich block ends date place", [&family, &given, &date, &sex, &place]);
         }
     }
 
     fn marriage(&mut self) {
         let profile = self.profile;
         let (Some(husband), Some(wife)) = (profile.person(Role::Husband), profile.person(Role::Wife)) else { return };
-        let (his, hers) = (self.name(husband), self.name(wife));
+        let (his, hers) = (name(husband), name(wife));
         let (date, year) = (self.date(profile.event_date), self.year(profile.event_date));
-        self.add_or_finer(Role::Entry, "hotich block couple", [his.clone(), hers.clone()], year);
-        self.add(Role::Entry, "hotich block husband date", &[his, date.clone()]);
-        self.add(Role::Entry, "hotich block wife date", &[hers, date]);
+        self.add_or_finer(Role::Entry, "hotich block couple", [&his, &hers], &year);
+        self.add(Role::Entry, "hotich block husband date", [&his, &date]);
+        self.add(Role::Entry, "hotich block wife date", [&hers, &date]);
     }
 
     fn death(&mut self) {
         let profile = self.profile;
         let Some(deceased) = profile.person(Role::Deceased) else { return };
-        let name = self.name(deceased);
         let (born, died) = (self.date(deceased.born), self.date(profile.event_date));
-        self.add(Role::Entry, "hotich block name death", &[name, died.clone()]);
-        self.add(Role::Entry, "hotich block birth death", &[born.clone(), died.clone()]);
-        self.add(Role::Entry, "hotich block given death", &[given(deceased), self.place(), died]);
+        self.add(Role::Entry, "hotich block name death", [&name(deceased), &died]);
+        self.add(Role::Entry, "hotich block birth death", [&born, &died]);
+        self.add(Role::Entry, "hotich block given death", [&given(deceased), &self.place(), &died]);
         self.local(deceased);
     }
 
-    /// The full name, its words in any order.
-    fn name(&self, person: &Person) -> Option<Value> {
-        let name = person.name.as_ref()?;
-        let mut words: Vec<&[u8]> = name.tokens().iter().map(|token| token.letters()).collect();
-        words.sort_unstable();
-        Some((words.join(&b' '), name.bits()))
-    }
-
     /// A full date, day and month in any order.
-    fn date(&self, date: Option<PartialDate>) -> Option<Value> {
+    fn date(&self, date: Option<PartialDate>) -> Option<Value<'static>> {
         let date = date.filter(|date| date.is_full())?;
         let (day, month) = (date.day()?, date.month()?);
         let [low, high] = [day.min(month), day.max(month)];
         let [y, z] = date.year().to_be_bytes();
-        Some((vec![y, z, low, high], self.edition.date_bits(date)))
+        Some((vec![y, z, low, high].into(), self.edition.date_bits(date)))
     }
 
-    fn year(&self, date: Option<PartialDate>) -> Option<Value> {
+    fn year(&self, date: Option<PartialDate>) -> Option<Value<'static>> {
         let date = date?;
-        Some((date.year().to_be_bytes().to_vec(), self.edition.year_bits(date)))
+        Some((date.year().to_be_bytes().to_vec().into(), self.edition.year_bits(date)))
     }
 
     /// The place of the event, by code or in words.
-    fn place(&self) -> Option<Value> {
+    fn place(&self) -> Option<Value<'static>> {
         match (
             self.profile.place.and_then(|place| Some((place.edition(), place.commune()?))),
             &self.profile.place_words,
         ) {
-            (Some((edition, commune)), _) => Some((format!("{commune}@{edition}").into_bytes(), PLACE_BITS)),
-            (None, Some(words)) => self.words(Some(words)),
-            (None, None) => self.words(self.profile.people.first().and_then(|person| person.residence.as_ref())),
+            (Some((edition, commune)), _) => Some((format!("{commune}@{edition}").into_bytes().into(), PLACE_BITS)),
+            (None, Some(named)) => words(Some(named)),
+            (None, None) => words(self.profile.people.first().and_then(|person| person.residence.as_ref())),
         }
     }
-
-    /// A place in words, which stand in any order.
-    fn words(&self, words: Option<&Words>) -> Option<Value> {
-        let words = words?;
-        let mut letters: Vec<&[u8]> = words.tokens().iter().map(|token| token.letters()).collect();
-        letters.sort_unstable();
-        let bits: i32 = words.tokens().iter().map(|token| token.bits).sum();
-        Some((letters.join(&b' '), bits.min(PLACE_BITS)))
-    }
 }
 
-fn given(person: &Person) -> Option<Value> {
+/// A place in words, which stand in any order.
+fn words(words: Option<&Words>) -> Option<Value<'static>> {
+    let words = words?;
+    let bits: i32 = words.tokens().iter().map(|token| token.bits).sum();
+    Some((in_any_order(words.tokens()), bits.min(PLACE_BITS)))
+}
+
+/// The full name, its words in any order.
+fn name(person: &Person) -> Option<Value<'_>> {
+    let name = person.name.as_ref()?;
+    Some((in_any_order(name.tokens()), name.bits()))
+}
+
+fn in_any_order(words: &[Token]) -> Cow<'static, [u8]> {
+    let mut letters: Vec<&[u8]> = words.iter().map(Token::letters).collect();
+    letters.sort_unstable();
+    letters.join(&b' ').into()
+}
+
+fn given(person: &Person) -> Option<Value<'_>> {
     let token = person.name.as_ref()?.given();
-    Some((token.letters().to_vec(), token.bits))
+    Some((token.letters().into(), token.bits))
 }
 
-fn family(person: &Person) -> Option<Value> {
+fn family(person: &Person) -> Option<Value<'_>> {
     let token = person.name.as_ref()?.family()?;
-    Some((token.letters().to_vec(), token.bits))
+    Some((token.letters().into(), token.bits))
 }
 
 /// The sex halves a block; an unknown one stands with nobody else.
-fn sex(sex: Sex) -> Option<Value> {
+fn sex(sex: Sex) -> Option<Value<'static>> {
     const HALF: i32 = 1_000;
-    Some((vec![sex.code().as_bytes().first().copied().unwrap_or(b'0')], HALF))
+    Some((sex.code().as_bytes().into(), HALF))
 }

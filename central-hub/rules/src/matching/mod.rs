@@ -23,6 +23,7 @@ pub(crate) use place::Words;
 pub use profile::Profile;
 pub(crate) use profile::{Event, Person};
 pub use score::{Bar, Score, Sense, Side, score};
+pub(crate) use token::Token;
 pub use waterfall::{Waterfall, WaterfallLine, Zone};
 
 use registry_schema::field::Role;
