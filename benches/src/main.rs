@@ -23,6 +23,10 @@ use hub_store::{AnyStore, Journal as _, Registry as _};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+/// What the hub itself runs with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures journaling and judging on a fresh store beside the bound.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  bench-judge --entries 100000 --out target/bench/judge.json")]
