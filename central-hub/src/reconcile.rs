@@ -20,6 +20,7 @@ use crate::arrivals::arrivals;
 use crate::clock::now_ms;
 use crate::surroundings::Surroundings;
 pub use long::BULK_STATES_MIN;
+use long::{Course, Outlook};
 
 /// What is judged together at most, when there is that much.
 #[derive(Clone, Copy)]
@@ -56,10 +57,8 @@ pub struct Reconciler<S> {
     ahead: Option<Ahead>,
     /// When a live entry was judged last.
     live_seen: Option<Instant>,
-    /// How many states must wait for the bulk path; `u64::MAX` where the store has none.
-    bulk_states_min: u64,
-    /// When it is looked again how many wait.
-    next_look: Option<Instant>,
+    /// How the backlog is judged, and why.
+    outlook: Outlook,
 }
 
 /// A batch of backlog that is being read.
@@ -106,8 +105,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
             term: None,
             ahead: None,
             live_seen: None,
-            bulk_states_min: BULK_STATES_MIN,
-            next_look: None,
+            outlook: Outlook::in_bulk_from(BULK_STATES_MIN),
         })
     }
 
@@ -126,7 +124,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     /// The same reconciler, which takes the bulk path when so many states wait.
     #[must_use]
     pub fn in_bulk_from(self, states: u64) -> Self {
-        Self { bulk_states_min: states, ..self }
+        Self { outlook: Outlook::in_bulk_from(states), ..self }
     }
 
     /// Judges the next batch: live entries first, else backlog. `None` when the journal is judged to its end, and while
@@ -198,9 +196,10 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         stop: CancellationToken,
     ) {
         while !stop.is_cancelled() {
-            let step = match self.is_bulk_due().await {
-                Ok(false) => self.step().await,
-                Ok(true) => {
+            let step = match self.course().await {
+                Ok(Course::Daily) => self.step().await,
+                Ok(Course::Later) => self.step_live().await,
+                Ok(Course::Bulk) => {
                     self.judge_in_bulk(&mut journaled, &applied, &stop).await;
                     continue;
                 }

@@ -33,6 +33,8 @@ struct Report {
     live_p50_ms: f64,
     live_p99_ms: f64,
     live_max_ms: f64,
+    /// The worst of each second since the first entry, in milliseconds: what the nation does then shows here.
+    live_worst_of_seconds_ms: Vec<u64>,
 }
 
 /// How often the store is looked at: a clerk's screen does so a hundred times less.
@@ -47,9 +49,13 @@ fn main() -> anyhow::Result<()> {
     let store = Connection::open(&arguments.store)?;
     store.busy_timeout(BUSY)?;
     store.execute_batch("PRAGMA synchronous = FULL")?;
-    let mut taken = Vec::new();
+    let (mut taken, mut worst_of_seconds, begin) = (Vec::new(), Vec::new(), Instant::now());
     while !arguments.until.exists() {
-        taken.push(register(&store, &arguments.office, taken.len())?);
+        let second = usize::try_from(begin.elapsed().as_secs())?;
+        let took = register(&store, &arguments.office, taken.len())?;
+        taken.push(took);
+        worst_of_seconds.resize(worst_of_seconds.len().max(second + 1), 0);
+        worst_of_seconds[second] = worst_of_seconds[second].max(u64::try_from(took.as_millis())?);
         std::thread::sleep(Duration::from_millis(arguments.every_ms));
     }
     taken.sort_unstable();
@@ -58,6 +64,7 @@ fn main() -> anyhow::Result<()> {
         live_p50_ms: at(&taken, 50),
         live_p99_ms: at(&taken, 99),
         live_max_ms: at(&taken, 100),
+        live_worst_of_seconds_ms: worst_of_seconds,
     };
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     Ok(())

@@ -16,29 +16,84 @@ use crate::bulk::{self, Built, BulkError, Watch};
 
 /// States that wait in the backlog before bulk is worth its beginning: the daily path judges them in a minute.
 pub const BULK_STATES_MIN: u64 = 200_000;
-/// Time between two looks at how much waits.
-const LOOK: Duration = Duration::from_secs(10);
+/// States that come in a second in a flood: several times what the daily path judges beside them.
+const FLOOD_STATES_PER_SECOND: u64 = 20_000;
+/// How long a flood may keep the backlog waiting. A hundred million states need more, and are then judged in two parts.
+const FLOOD_PATIENCE: Duration = Duration::from_secs(1_800);
+/// Time between two looks at what waits.
+const LOOK: Duration = Duration::from_secs(1);
 /// Time before bulk is tried again after it failed, as for want of space.
 const RETRY: Duration = Duration::from_secs(600);
 
+/// How the backlog is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Course {
+    /// One batch after the other.
+    #[default]
+    Daily,
+    /// Not now: so much comes that the processors are better left to what takes it in, and bulk is near.
+    Later,
+    /// All at once.
+    Bulk,
+}
+
+/// What was seen of the backlog.
+#[derive(Debug, Default)]
+pub(super) struct Outlook {
+    /// How many states must wait for the bulk path; `None` where the store has none.
+    bulk_states_min: Option<u64>,
+    next_look: Option<Instant>,
+    /// When it was looked at last, and how many states were in the journal then.
+    last: Option<(Instant, u64)>,
+    /// Since when they come as a flood.
+    flood_since: Option<Instant>,
+    course: Course,
+}
+
+impl Outlook {
+    pub(super) fn in_bulk_from(states: u64) -> Self {
+        Self { bulk_states_min: Some(states), ..Self::default() }
+    }
+
+    /// Takes the course that fits so many states in the journal, judged and not. More waits than was ever judged, and it
+    /// is much: then judging all of it anew is the shorter way, and however often that happens, no state is judged in bulk
+    /// more than twice on average.
+    fn take(&mut self, now: Instant, (journaled, waiting, judged): (u64, u64, u64)) -> Course {
+        let last = self.last.replace((now, journaled));
+        let rate = last.map_or(0.0, |(at, before)| {
+            journaled.saturating_sub(before) as f64 / (now - at).as_secs_f64().max(LOOK.as_secs_f64())
+        });
+        self.flood_since = (rate >= FLOOD_STATES_PER_SECOND as f64).then(|| self.flood_since.unwrap_or(now));
+        self.course = match self.bulk_states_min {
+            None => Course::Daily,
+            Some(_) if self.flood_since.is_some_and(|since| now - since < FLOOD_PATIENCE) => Course::Later,
+            Some(least) if waiting >= least && waiting >= judged => Course::Bulk,
+            Some(_) => Course::Daily,
+        };
+        self.course
+    }
+}
+
 impl<S: NationalStore + Clone + 'static> Reconciler<S> {
-    /// Whether more waits than was ever judged, and it is much: then judging all of it anew is the shorter way, and
-    /// however often that happens, no entry is judged in bulk more than twice on average.
-    pub(super) async fn is_bulk_due(&mut self) -> Result<bool, StoreError> {
-        if self.bulk_states_min == u64::MAX || self.next_look.is_some_and(|next| Instant::now() < next) {
-            return Ok(false);
+    /// How the backlog is to be judged now.
+    pub(super) async fn course(&mut self) -> Result<Course, StoreError> {
+        let now = Instant::now();
+        if self.outlook.bulk_states_min.is_none() || self.outlook.next_look.is_some_and(|next| now < next) {
+            return Ok(self.outlook.course);
         }
-        self.next_look = Some(Instant::now() + LOOK);
+        self.outlook.next_look = Some(now + LOOK);
         if !self.leads().await? {
-            return Ok(false);
+            return Ok(Course::Daily);
         }
         let judged = self.store.digests().await?.digests.section(Section::States).count().cast_unsigned();
-        let mut waiting = 0;
+        let (mut journaled, mut waiting) = (0, 0);
         for province in self.store.provinces().await? {
-            let cursors = self.store.cursors(province.origin).await?;
-            waiting += cursors.iter().map(|cursor| cursor.seq.0.saturating_sub(cursor.applied.0)).sum::<u64>();
+            for cursor in self.store.cursors(province.origin).await? {
+                journaled += cursor.seq.0;
+                waiting += cursor.seq.0.saturating_sub(cursor.applied.0);
+            }
         }
-        Ok(waiting >= self.bulk_states_min && waiting >= judged)
+        Ok(self.outlook.take(now, (journaled, waiting, judged)))
     }
 
     /// Judges the whole journal in bulk beside the registry that stands, and live entries in that one until then.
@@ -55,10 +110,11 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
             let step = self.step_live().await;
             self.after(step, (journaled, applied, stop)).await;
         }
+        self.outlook.course = Course::Daily;
         let placed = match building.await {
             Ok(Ok(Some(built))) => self.place(built).await,
             Ok(Ok(None)) => {
-                self.bulk_states_min = u64::MAX;
+                self.outlook = Outlook::default();
                 return;
             }
             Ok(Err(error)) => Err(error),
@@ -72,7 +128,8 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
             Err(BulkError::Interrupted) if stop.is_cancelled() => {}
             Err(error) => {
                 tracing::warn!(%error, "the backlog is judged one batch after the other instead");
-                self.next_look = Some(Instant::now() + RETRY);
+                self.outlook.course = Course::Daily;
+                self.outlook.next_look = Some(Instant::now() + RETRY);
             }
         }
     }
@@ -88,7 +145,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     }
 
     /// Judges the next live entries.
-    async fn step_live(&mut self) -> Result<Option<Progress>, StoreError> {
+    pub(super) async fn step_live(&mut self) -> Result<Option<Progress>, StoreError> {
         if !self.leads().await? {
             return Ok(None);
         }
@@ -107,4 +164,44 @@ async fn build<S: NationalStore>(
     let scratch = tempfile::tempdir()?;
     let progress = &|step: bulk::Step, done| tracing::debug!(step = step.name(), done, "bulk");
     bulk::build(&store, &policy, (Watermark::END, Cut::default()), scratch.path(), &Watch { progress, stop }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIN: u64 = 1_000;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_flood_is_taken_in_first_and_then_judged_at_once() {
+        let (mut outlook, begin) = (Outlook::in_bulk_from(MIN), Instant::now());
+        assert_eq!(outlook.take(begin, (0, 0, 0)), Course::Daily);
+        assert_eq!(outlook.take(begin + seconds(1), (60_000, 60_000, 0)), Course::Later);
+        assert_eq!(outlook.take(begin + seconds(2), (99_000, 99_000, 0)), Course::Later);
+        assert_eq!(outlook.take(begin + seconds(3), (99_500, 99_500, 0)), Course::Bulk);
+        assert_eq!(outlook.take(begin + seconds(4), (99_500, 0, 99_500)), Course::Daily);
+    }
+
+    #[test]
+    fn a_flood_that_never_ends_is_not_waited_for() {
+        let (mut outlook, begin) = (Outlook::in_bulk_from(MIN), Instant::now());
+        let look = |at: u64| (begin + seconds(at), (at * 2 * FLOOD_STATES_PER_SECOND, MIN, 0));
+        let looks = (0..FLOOD_PATIENCE.as_secs() + 2).map(look);
+        let later =
+            looks.map(|(at, seen)| outlook.take(at, seen)).skip(1).take_while(|course| *course == Course::Later);
+        assert_eq!(later.count() as u64, FLOOD_PATIENCE.as_secs());
+    }
+
+    #[test]
+    fn a_little_more_is_judged_as_it_comes() {
+        let (mut outlook, begin) = (Outlook::in_bulk_from(MIN), Instant::now());
+        assert_eq!(outlook.take(begin, (5_000, MIN, 4_000)), Course::Daily, "most is judged");
+        assert_eq!(outlook.take(begin + seconds(1), (5_000, MIN - 1, 0)), Course::Daily, "little waits");
+        assert_eq!(outlook.take(begin + seconds(2), (5_000, MIN, MIN)), Course::Bulk);
+        assert_eq!(Outlook::default().take(begin, (5_000, 5_000, 0)), Course::Daily, "where there is no bulk path");
+    }
 }
