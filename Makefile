@@ -18,7 +18,7 @@ CARGO ?= cargo
 FAILPOINTS = --features central-hub/failpoints,sync-agent/failpoints
 
 .PHONY: help build demo test lint sim crash faults soak fuzz overload resync-crashes deny advisories bench bench-judge bench-postgres \
-	bench-peers bench-nation bench-resync clean
+	bench-growth bench-peers bench-nation bench-resync clean
 
 help: ## Name the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -106,6 +106,12 @@ bench-postgres: ## The same on a PostgreSQL of its own (ENTRIES)
 	$(CARGO) build --release --locked -p registry-benches
 	.ci/postgres sh -c 'target/release/bench-judge --store "$$HOTICH_POSTGRES" --entries $(ENTRIES) \
 		--out target/bench/judge-postgres.json'
+
+bench-growth: ## The rates of a nation on PostgreSQL that grows to ENTRIES in four parts, with a drawing
+	@.ci/need postgres
+	$(CARGO) build --release --locked -p registry-benches
+	HOTICH_POSTGRES_BUFFERS=1GB .ci/postgres sh -c 'target/release/bench-judge --store "$$HOTICH_POSTGRES" \
+		--entries $(ENTRIES) --growth 4 --plot target/bench/growth.svg --out target/bench/growth.json'
 
 bench-peers: ## Ours beside COPY, pgloader and logical replication, on one server in one run (ENTRIES)
 	@.ci/need postgres pgloader psql

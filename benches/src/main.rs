@@ -3,6 +3,7 @@
 //! The bound is what SQLite does with the very same canonical bytes when nobody asks what they mean: one narrow table,
 //! one primary key, the same durability, the same rows in a transaction.
 
+mod growth;
 mod load;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use central_hub::bulk::{Step, Watch};
@@ -43,6 +44,12 @@ struct Arguments {
     /// Judges by the bulk path alone
     #[arg(long, requires = "store", conflicts_with = "bulk")]
     only_bulk: bool,
+    /// Judges a nation that grows in so many parts, instead
+    #[arg(long, value_name = "PARTS", requires = "store", conflicts_with_all = ["bulk", "only_bulk"])]
+    growth: Option<usize>,
+    /// Draws how it grew here
+    #[arg(long, value_name = "FILE", requires = "growth")]
+    plot: Option<PathBuf>,
     /// Keeps the bare table of the bound here, for other loaders
     #[arg(long, value_name = "FILE")]
     rows: Option<PathBuf>,
@@ -72,6 +79,9 @@ struct Report {
     /// Rates of each fifth of the entries.
     reconciled_fifths_rps: Vec<f64>,
     growth_ratio: f64,
+    /// Rates at growing sizes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    growth: Vec<growth::Point>,
     /// Of the embedded store's file.
     #[serde(skip_serializing_if = "Option::is_none")]
     store_bytes_per_entry: Option<f64>,
@@ -106,6 +116,12 @@ async fn measure(
 ) -> anyhow::Result<()> {
     let store = url.open(true).await?;
     anyhow::ensure!(store.counts().await?.is_empty(), "the store is not fresh");
+    if let Some(parts) = arguments.growth {
+        report.growth = growth::measure(&store, &frames, parts).await?;
+        let ends = report.growth.first().zip(report.growth.last());
+        report.growth_ratio = ends.map_or(0.0, |(first, last)| last.bulk_rps / first.bulk_rps);
+        return arguments.plot.as_deref().map_or(Ok(()), |plot| growth::draw(&report.growth, plot));
+    }
     let began = Instant::now();
     for commit in frames.chunks(COMMIT_FRAMES) {
         store.append(commit.to_vec()).await?;
@@ -146,6 +162,25 @@ async fn measure_daily(store: &AnyStore, report: &mut Report) -> anyhow::Result<
 /// The whole journal by the bulk path; where the daily path judged it before, both must agree.
 async fn measure_bulk(store: &AnyStore, report: &mut Report) -> anyhow::Result<()> {
     let before = store.digests().await?;
+    let Bulk { states, elapsed, seconds } = bulk(store).await?;
+    anyhow::ensure!(states == report.entries as u64, "not everything was judged: {states}");
+    report.bulk_rps = Some(report.entries as f64 / elapsed.as_secs_f64());
+    report.bulk_seconds = seconds;
+    let after = store.digests().await?;
+    let judged_before = before.watermark.backlog.0 > 0;
+    anyhow::ensure!(!judged_before || before.digests == after.digests, "the bulk path found another nation");
+    Ok(())
+}
+
+/// What it took to judge the whole journal in bulk.
+struct Bulk {
+    states: u64,
+    elapsed: Duration,
+    /// Seconds of each step.
+    seconds: BTreeMap<&'static str, f64>,
+}
+
+async fn bulk(store: &AnyStore) -> anyhow::Result<Bulk> {
     let scratch = tempfile::tempdir()?;
     let began = Instant::now();
     let steps: Mutex<BTreeMap<&'static str, f64>> = Mutex::default();
@@ -159,13 +194,8 @@ async fn measure_bulk(store: &AnyStore, report: &mut Report) -> anyhow::Result<(
     let watch = Watch { progress: &progress, stop: CancellationToken::new() };
     let states = rebuild::apply_in_bulk(store, &Arc::default(), scratch.path(), &watch).await?;
     progress(Step::Finish, 0);
-    report.bulk_rps = Some(rate(report.entries, began));
-    anyhow::ensure!(states == Some(report.entries as u64), "not everything was judged: {states:?}");
-    report.bulk_seconds = steps.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let after = store.digests().await?;
-    let judged_before = before.watermark.backlog.0 > 0;
-    anyhow::ensure!(!judged_before || before.digests == after.digests, "the bulk path found another nation");
-    Ok(())
+    let seconds = steps.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Bulk { states: states.context("the store has no bulk path")?, elapsed: began.elapsed(), seconds })
 }
 
 fn rate(entries: usize, began: Instant) -> f64 {

@@ -9,6 +9,7 @@ pub mod exit;
 pub mod clock;
 pub mod surroundings;
 pub mod spreadsheet;
+pub mod drawing;
 pub mod open;
 pub mod pki;
 pub mod door;

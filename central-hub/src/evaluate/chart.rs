@@ -1,8 +1,9 @@
-//! The curve as a drawing: one SVG file that stands alone, without fonts, scripts or anything from elsewhere.
+//! The curve as a drawing.
 
 use std::fmt::Write as _;
 
 use super::curve::{Curve, Point};
+use crate::drawing::{Panel, escaped, legend, sheet};
 
 /// Width and height of the drawing, in pixels.
 const SIZE: (f64, f64) = (1040.0, 440.0);
@@ -11,8 +12,6 @@ const PRECISION: &str = "#1f5fbf";
 const RECALL: &str = "#c4520a";
 /// The colour of the curve of precision over recall.
 const BOTH: &str = "#4a3a8c";
-/// Ticks on an axis, about.
-const TICKS: f64 = 6.0;
 
 /// What the drawing says beside the curve.
 #[derive(Debug, Clone)]
@@ -26,21 +25,11 @@ pub struct Captions {
 /// Draws precision and recall over the threshold, and precision over recall.
 #[must_use]
 pub fn svg(curve: &Curve, captions: &Captions) -> String {
-    let mut out = String::with_capacity(32 * 1024);
-    let (width, height) = SIZE;
-    let _ = write!(
-        out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"#222\">\n\
-         <title>{title}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
-         <text x=\"64\" y=\"28\" font-size=\"16\" font-weight=\"600\">{title}</text>\n",
-        title = escaped(&captions.title)
-    );
     let best = curve.best();
-    by_threshold(&mut out, curve, best, captions);
-    by_recall(&mut out, curve, best);
-    out.push_str("</svg>\n");
-    out
+    sheet(&captions.title, SIZE, |out| {
+        by_threshold(out, curve, best, captions);
+        by_recall(out, curve, best);
+    })
 }
 
 fn by_threshold(out: &mut String, curve: &Curve, best: Option<Point>, captions: &Captions) {
@@ -99,123 +88,6 @@ fn top(floor: f64) -> f64 {
     1.0 + (1.0 - floor) * 0.03
 }
 
-fn legend(out: &mut String, mut x: f64, y: f64, names: &[(&str, &str)]) {
-    for (name, colour) in names {
-        let _ = writeln!(
-            out,
-            "<path d=\"M{x:.1} {y:.1}h22\" stroke=\"{colour}\" stroke-width=\"2.5\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\">{name}</text>",
-            x + 28.0,
-            y + 4.0
-        );
-        x += 110.0;
-    }
-}
-
-/// A rectangle with two axes.
-struct Panel {
-    left: f64,
-    top: f64,
-    width: f64,
-    height: f64,
-    x: (f64, f64),
-    y: (f64, f64),
-}
-
-impl Panel {
-    fn px(&self, x: f64) -> f64 {
-        self.left + (x - self.x.0) / (self.x.1 - self.x.0) * self.width
-    }
-
-    fn py(&self, y: f64) -> f64 {
-        self.top + (self.y.1 - y) / (self.y.1 - self.y.0) * self.height
-    }
-
-    fn axes(&self, out: &mut String, x_label: &str, y_label: &str) {
-        let (left, top, bottom) = (self.left, self.top, self.top + self.height);
-        for tick in ticks(self.x) {
-            let x = self.px(tick);
-            let label = number(tick, self.x);
-            let _ = writeln!(
-                out,
-                "<path d=\"M{x:.1} {top}V{bottom}\" stroke=\"#e6e6e6\"/>\
-                 <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
-                bottom + 18.0
-            );
-        }
-        for tick in ticks(self.y) {
-            let y = self.py(tick);
-            let label = number(tick, self.y);
-            let _ = writeln!(
-                out,
-                "<path d=\"M{left} {y:.1}h{}\" stroke=\"#e6e6e6\"/>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
-                self.width,
-                left - 8.0,
-                y + 4.0
-            );
-        }
-        let middle = (left + self.width / 2.0, top + self.height / 2.0);
-        let _ = writeln!(
-            out,
-            "<path d=\"M{left} {top}V{bottom}h{}\" stroke=\"#444\" fill=\"none\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{x_label}</text>\
-             <text transform=\"translate({:.1} {:.1}) rotate(-90)\" text-anchor=\"middle\">{y_label}</text>",
-            self.width,
-            middle.0,
-            bottom + 42.0,
-            left - 58.0,
-            middle.1
-        );
-    }
-
-    fn line(&self, out: &mut String, points: impl Iterator<Item = (f64, f64)>, colour: &str) {
-        let mut path = String::new();
-        for (x, y) in points {
-            let _ = write!(path, "{}{:.1} {:.1}", if path.is_empty() { "M" } else { "L" }, self.px(x), self.py(y));
-        }
-        if !path.is_empty() {
-            let _ = writeln!(
-                out,
-                "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2.5\" stroke-linejoin=\"round\"/>"
-            );
-        }
-    }
-
-    fn dot(&self, out: &mut String, (x, y): (f64, f64), colour: &str) {
-        let _ = writeln!(
-            out,
-            "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"4.5\" fill=\"#fff\" stroke=\"{colour}\" stroke-width=\"2.5\"/>",
-            self.px(x),
-            self.py(y)
-        );
-    }
-}
-
-/// Round numbers inside a range, both ends included where they are round.
-fn ticks((from, to): (f64, f64)) -> Vec<f64> {
-    let rough = (to - from) / TICKS;
-    let power = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough);
-    let step = step.unwrap_or(rough);
-    let first = (from / step - 1e-9).ceil() as i64;
-    let last = (to / step + 1e-9).floor() as i64;
-    (first..=last).map(|tick| tick as f64 * step).collect()
-}
-
-fn number(value: f64, (from, to): (f64, f64)) -> String {
-    match to - from {
-        span if span >= 5.0 => format!("{value:.0}"),
-        span if span >= 0.5 => format!("{value:.1}"),
-        span if span >= 0.05 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,13 +112,5 @@ mod tests {
     fn an_empty_curve_is_drawn_as_empty_axes() {
         let text = svg(&Curve::default(), &captions("nothing"));
         assert!(text.ends_with("</svg>\n") && !text.contains("NaN") && !text.contains("<circle"));
-    }
-
-    #[test]
-    fn ticks_are_round_and_inside() {
-        assert_eq!(ticks((0.0, 1.0)), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
-        assert_eq!(ticks((-3.0, 37.0)), [0.0, 10.0, 20.0, 30.0]);
-        assert_eq!(ticks((0.0, 1.0)).len(), 6);
-        assert_eq!((number(0.9, (0.9, 1.0)), number(0.985, (0.98, 1.0))), ("0.90".to_owned(), "0.985".to_owned()));
     }
 }

@@ -1,0 +1,112 @@
+//! How the rates change while a nation grows: in equal parts, each judged in bulk with all before it, and after each a
+//! sample of further entries judged one batch after the other.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use central_hub::drawing::{Panel, legend, sheet};
+use central_hub::reconcile::Reconciler;
+use hub_store::model::Append;
+use hub_store::{AnyStore, Journal as _};
+use serde::Serialize;
+
+use crate::{COMMIT_FRAMES, bulk, rate};
+
+/// States of each sample: some seconds of work.
+const SAMPLE_STATES: u64 = 20_000;
+/// Width and height of the drawing, in pixels.
+const SIZE: (f64, f64) = (640.0, 420.0);
+const BULK: &str = "#1f5fbf";
+const DAILY: &str = "#c4520a";
+
+/// What was measured at one size.
+#[derive(Debug, Serialize)]
+pub(crate) struct Point {
+    /// Entries in the nation.
+    pub(crate) entries: u64,
+    /// Entries a second, all of them in bulk.
+    pub(crate) bulk_rps: f64,
+    /// Entries a second of the sample.
+    pub(crate) daily_rps: f64,
+}
+
+/// Grows a fresh store by all frames in so many parts.
+pub(crate) async fn measure(store: &AnyStore, frames: &[Append], parts: usize) -> anyhow::Result<Vec<Point>> {
+    let (mut points, mut rest, mut entries) = (Vec::new(), frames, 0);
+    for _ in 0..parts {
+        let part = frames.len().div_ceil(parts).min(rest.len());
+        let sample = sample(&rest[..part])?;
+        let (poured, sampled) = rest[..part].split_at(part - sample);
+        rest = &rest[part..];
+        entries += append(store, poured).await?;
+        let in_bulk = bulk(store).await?;
+        anyhow::ensure!(in_bulk.states == entries, "{} states were judged of {entries}", in_bulk.states);
+        let states = append(store, sampled).await?;
+        let mut reconciler = Reconciler::new(store.clone()).await?;
+        let began = Instant::now();
+        while reconciler.step().await?.is_some() {}
+        let daily_rps = rate(usize::try_from(states)?, began);
+        points.push(Point { entries, bulk_rps: in_bulk.states as f64 / in_bulk.elapsed.as_secs_f64(), daily_rps });
+        tell(points.last().context("a point was measured")?)?;
+        entries += states;
+    }
+    Ok(points)
+}
+
+/// Draws both rates over the size.
+pub(crate) fn draw(points: &[Point], path: &Path) -> anyhow::Result<()> {
+    let most = |of: fn(&Point) -> f64| points.iter().map(of).fold(f64::MIN_POSITIVE, f64::max);
+    let (entries, rate) =
+        (|point: &Point| point.entries as f64 / 1e6, |point: &Point| point.bulk_rps.max(point.daily_rps));
+    let panel = Panel {
+        left: 84.0,
+        top: 64.0,
+        width: 520.0,
+        height: 290.0,
+        x: (0.0, most(entries)),
+        y: (0.0, most(rate) * 1.1),
+    };
+    let text = sheet("Entries judged in a second, by the size of the nation", SIZE, |out| {
+        panel.axes(out, "million entries", "entries a second");
+        for (colour, of) in [(BULK, (|point| point.bulk_rps) as fn(&Point) -> f64), (DAILY, |point| point.daily_rps)] {
+            panel.line(out, points.iter().map(|point| (entries(point), of(point))), colour);
+            points.iter().for_each(|point| panel.dot(out, (entries(point), of(point)), colour));
+        }
+        legend(out, panel.left + 8.0, 50.0, &[("in bulk", BULK), ("in batches", DAILY)]);
+    });
+    std::fs::write(path, text).with_context(|| format!("{}: cannot be written", path.display()))
+}
+
+/// How many frames from the end of a part make a sample.
+fn sample(frames: &[Append]) -> anyhow::Result<usize> {
+    let (mut taken, mut held) = (0, 0);
+    while held < SAMPLE_STATES {
+        taken += 1;
+        anyhow::ensure!(taken < frames.len(), "a part must hold more than {SAMPLE_STATES} entries");
+        held += states(&frames[frames.len() - taken]);
+    }
+    Ok(taken)
+}
+
+fn states(entry: &Append) -> u64 {
+    match entry {
+        Append::Frame(frame) => frame.last_seq.0 - frame.first_seq.0 + 1,
+        _ => 0,
+    }
+}
+
+async fn append(store: &AnyStore, frames: &[Append]) -> anyhow::Result<u64> {
+    for commit in frames.chunks(COMMIT_FRAMES) {
+        store.append(commit.to_vec()).await?;
+    }
+    Ok(frames.iter().map(states).sum())
+}
+
+/// A size takes minutes.
+fn tell(point: &Point) -> anyhow::Result<()> {
+    let Point { entries, bulk_rps, daily_rps } = point;
+    writeln!(std::io::stderr(), "{entries} entries: {bulk_rps:.0}/s in bulk, {daily_rps:.0}/s in batches")?;
+    Ok(())
+}
