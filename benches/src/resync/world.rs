@@ -1,7 +1,7 @@
 //! A province with many entries, the nation that has all of them, and both programs' daemons in this process.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use central_hub::clock::now_ms;
@@ -29,6 +29,9 @@ const PROVINCE: &str = "01@2008";
 const SEAL_CHANGES: usize = 10_000;
 /// How often an end is looked for; it is part of what is measured.
 const LOOK: Duration = Duration::from_millis(5);
+
+/// How long a repair may take before the measurement is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// See the module.
 pub(crate) struct World {
@@ -97,14 +100,50 @@ impl World {
         Ok(self.store.rebuild_holding(self.origin).await?)
     }
 
+    /// Loses the latest states of some records at the nation, and has them brought again; how long that takes from the
+    /// operator's word until the nation has judged them.
+    pub(crate) async fn repair(&self, records: u32, run: u32) -> anyhow::Result<Duration> {
+        let before = self.clocks(records, run)?;
+        self.shift(records, run, -1).await?;
+        ensure!(self.clocks(records, run)? != before, "nothing was lost");
+        let began = Instant::now();
+        let found = self.resync(false).await?;
+        ensure!(found.altered == u64::from(records), "{found:?} instead of {records}");
+        while self.clocks(records, run)? != before {
+            ensure!(began.elapsed() < PATIENCE, "not everything was brought again");
+            sleep(LOOK).await;
+        }
+        let took = began.elapsed();
+        self.compare(0).await?;
+        Ok(took)
+    }
+
+    /// What the clocks of those records come to, folded so that the sum has room.
+    fn clocks(&self, records: u32, run: u32) -> anyhow::Result<i64> {
+        let step = self.entries / records;
+        let ids: Vec<String> = (0..records).map(|at| (at * step + run % step + 1).to_string()).collect();
+        let sql = format!(
+            "SELECT sum(clock % 1000000007) FROM record WHERE origin = {} AND record_id IN ({})",
+            self.origin.number(),
+            ids.join(", ")
+        );
+        Ok(self.connect()?.query_row(&sql, [], |row| row.get(0))?)
+    }
+
     /// Compares, and checks that so many records were found to differ.
     pub(crate) async fn compare(&self, altered: u32) -> anyhow::Result<ResyncReport> {
+        let report = self.resync(true).await?;
+        ensure!(report.altered == u64::from(altered), "{report:?} instead of {altered}");
+        Ok(report)
+    }
+
+    async fn resync(&self, dry_run: bool) -> anyhow::Result<ResyncReport> {
         let wish = resync::Wish {
             origin: self.origin,
             kind: None,
             year: None,
             deep: false,
-            dry_run: true,
+            dry_run,
             operator: "bench".to_owned(),
             reason: "bench".to_owned(),
         };
@@ -113,19 +152,20 @@ impl World {
             let view = resync::show(&self.store, id).await?.resync;
             match view.state {
                 ResyncState::Offered | ResyncState::Running => sleep(LOOK).await,
-                ResyncState::Done => {
-                    ensure!(view.report.altered == u64::from(altered), "{:?} instead of {altered}", view.report);
-                    return Ok(view.report);
-                }
+                ResyncState::Done => return Ok(view.report),
                 state => anyhow::bail!("the comparison is {}: {}", state.name(), view.report.detail),
             }
         }
     }
 
     fn sql(&self, sql: &str) -> anyhow::Result<()> {
+        Ok(self.connect()?.execute_batch(sql)?)
+    }
+
+    fn connect(&self) -> anyhow::Result<Connection> {
         let connection = Connection::open(self.folder.path().join("national.db"))?;
         connection.busy_timeout(Duration::from_secs(60))?;
-        Ok(connection.execute_batch(sql)?)
+        Ok(connection)
     }
 }
 
