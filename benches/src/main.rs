@@ -6,7 +6,7 @@
 mod growth;
 mod load;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,9 @@ use central_hub::rebuild;
 use central_hub::reconcile::Reconciler;
 use clap::Parser;
 use hub_store::model::Append;
-use hub_store::{AnyStore, Journal as _, Registry as _};
+use hub_store::{AnyStore, Holdings as _, Journal as _, Registry as _};
+use registry_schema::holdings::HoldingsKey;
+use registry_schema::ids::Origin;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -50,6 +52,9 @@ struct Arguments {
     /// Draws how it grew here
     #[arg(long, value_name = "FILE", requires = "growth")]
     plot: Option<PathBuf>,
+    /// Keeps what resync compares of every province, as with agents that have connected
+    #[arg(long)]
+    holdings: bool,
     /// Keeps the bare table of the bound here, for other loaders
     #[arg(long, value_name = "FILE")]
     rows: Option<PathBuf>,
@@ -116,6 +121,11 @@ async fn measure(
 ) -> anyhow::Result<()> {
     let store = url.open(true).await?;
     anyhow::ensure!(store.counts().await?.is_empty(), "the store is not fresh");
+    if arguments.holdings {
+        for origin in frames.iter().filter_map(origin).collect::<BTreeSet<_>>() {
+            store.holdings_key(origin, HoldingsKey::from_bytes([7; 32])).await?;
+        }
+    }
     if let Some(parts) = arguments.growth {
         report.growth = growth::measure(&store, &frames, parts).await?;
         let ends = report.growth.first().zip(report.growth.last());
@@ -139,6 +149,14 @@ async fn measure(
         report.store_bytes_per_entry = Some(fs::metadata(path)?.len() as f64 / report.entries as f64);
     }
     Ok(())
+}
+
+/// Whose a frame is.
+fn origin(entry: &Append) -> Option<Origin> {
+    match entry {
+        Append::Frame(frame) => Some(frame.origin),
+        _ => None,
+    }
 }
 
 async fn measure_daily(store: &AnyStore, report: &mut Report) -> anyhow::Result<()> {
