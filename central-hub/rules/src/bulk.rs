@@ -129,7 +129,7 @@ impl Linker {
                 scored.push(ScoredPair { a: pair.0, b: pair.1, millibits, zone, together: false });
             }
         }
-        let persons = self.solve(edges);
+        let persons = self.solve(&edges);
         let mut person_of = HashMap::new();
         for (number, nodes) in persons.iter().enumerate() {
             person_of.extend(nodes.iter().map(|node| (*node, number)));
@@ -153,14 +153,14 @@ impl Linker {
         Some(score(self.side(a)?, self.side(b)?, &self.edition))
     }
 
-    fn solve(&self, edges: Vec<Edge>) -> Vec<Vec<Node>> {
+    fn solve(&self, edges: &[Edge]) -> Vec<Vec<Node>> {
         let nodes: BTreeSet<Node> = edges.iter().flat_map(|edge| [edge.pair.0, edge.pair.1]).collect();
-        let apart = |a, b| match (self.side(a), self.side(b)) {
-            (Some(a), Some(b)) => kept_apart(a, b, &self.edition),
+        let apart = |a: &Option<Side<'_>>, b: &Option<Side<'_>>| match (a, b) {
+            (Some(a), Some(b)) => kept_apart(*a, *b, &self.edition),
             _ => true,
         };
         let age = |node: Node| (self.ages[self.places[&node.key]], node.role);
-        let clusters = solve(nodes, edges, apart, age);
+        let clusters = solve(nodes, edges, |node| self.side(node), apart, age);
         let persons = clusters.into_iter().flat_map(|cluster| cluster.persons.into_values());
         persons.filter(|nodes| nodes.len() > 1).map(|nodes| nodes.into_iter().collect()).collect()
     }

@@ -40,42 +40,67 @@ pub struct Cluster {
 /// order.
 ///
 /// Edges of [`Likeness::Same`] are joined strongest first (ties by the nodes themselves), as in Kruskal's algorithm,
-/// unless some pair across the two sides is kept `apart`. Then edges of [`Likeness::Likely`] join the events of one life
-/// in the same way, unless somebody else is nearly as likely. A person bears the surrogate of its participant with the
-/// least `age`.
-pub fn solve<A: Ord>(
+/// unless some pair across the two sides is kept `apart`, seen as `look` sees them. Then edges of [`Likeness::Likely`] join
+/// the events of one life in the same way, unless somebody else is nearly as likely. A person bears the surrogate of its
+/// participant with the least `age`.
+pub fn solve<P, A: Ord>(
     nodes: impl IntoIterator<Item = Node>,
-    mut edges: Vec<Edge>,
-    apart: impl Fn(Node, Node) -> bool,
+    edges: &[Edge],
+    look: impl Fn(Node) -> P,
+    apart: impl Fn(&P, &P) -> bool,
     age: impl Fn(Node) -> A,
 ) -> Vec<Cluster> {
-    edges.sort_unstable_by_key(|edge| (std::cmp::Reverse(edge.strength), edge.pair));
-    let related: BTreeSet<Node> = edges.iter().flat_map(|edge| [edge.pair.0, edge.pair.1]).collect();
-    let mut clusters = Groups::of(&related);
-    let mut persons = Groups::of(&related);
-    for edge in &edges {
-        clusters.join(edge.pair, |_, _| false);
-        if edge.likeness == Likeness::Same {
-            persons.join(edge.pair, &apart);
+    let mut related: Vec<Node> = edges.iter().flat_map(|edge| [edge.pair.0, edge.pair.1]).collect();
+    related.sort_unstable();
+    related.dedup();
+    let links = links(&related, edges);
+    let seen: Vec<P> = related.iter().copied().map(look).collect();
+    let apart = |a: usize, b: usize| apart(&seen[a], &seen[b]);
+    let (mut clusters, mut persons) = (Groups::of(related.len()), Groups::of(related.len()));
+    for link in &links {
+        clusters.join(link.pair, |_, _| false);
+        if link.likeness == Likeness::Same {
+            persons.join(link.pair, apart);
         }
     }
-    let lives = Lives::of(&edges);
-    for edge in edges.iter().filter(|edge| edge.likeness == Likeness::Likely) {
-        if lives.is_ahead(edge, &persons, &apart) {
-            persons.join(edge.pair, &apart);
+    let lives = Lives::of(&related, &links);
+    for link in links.iter().filter(|link| link.likeness == Likeness::Likely) {
+        if lives.is_ahead(link, &persons, &apart) {
+            persons.join(link.pair, apart);
         }
     }
-    let alone = nodes.into_iter().filter(|node| !related.contains(node)).map(Cluster::of_one);
-    alone.chain(clusters.members.values().map(|members| cluster(members, &persons, &age))).collect()
+    let alone = nodes.into_iter().filter(|node| related.binary_search(node).is_err()).map(Cluster::of_one);
+    let together = clusters.members.iter().filter(|members| !members.is_empty());
+    alone.chain(together.map(|members| cluster(&related, members, &persons, &age))).collect()
 }
 
-fn cluster<A: Ord>(members: &BTreeSet<Node>, persons: &Groups, age: impl Fn(Node) -> A) -> Cluster {
-    let id = members.iter().map(|node| node.surrogate()).min().unwrap_or_default();
-    let groups: BTreeSet<Node> = members.iter().map(|node| persons.head[node]).collect();
-    let persons = groups
+/// An edge between participants by their numbers, which are in the order of the nodes.
+struct Link {
+    pair: (usize, usize),
+    likeness: Likeness,
+    strength: i32,
+}
+
+/// The edges, strongest first.
+fn links(related: &[Node], edges: &[Edge]) -> Vec<Link> {
+    let number = |node: Node| related.binary_search(&node).expect("every end of an edge is numbered");
+    let link = |edge: &Edge| Link {
+        pair: (number(edge.pair.0), number(edge.pair.1)),
+        likeness: edge.likeness,
+        strength: edge.strength,
+    };
+    let mut links: Vec<Link> = edges.iter().map(link).collect();
+    links.sort_unstable_by_key(|link| (std::cmp::Reverse(link.strength), link.pair));
+    links
+}
+
+fn cluster<A: Ord>(related: &[Node], members: &[usize], persons: &Groups, age: impl Fn(Node) -> A) -> Cluster {
+    let id = members.iter().map(|member| related[*member].surrogate()).min().unwrap_or_default();
+    let heads: BTreeSet<usize> = members.iter().map(|member| persons.head[*member]).collect();
+    let persons = heads
         .into_iter()
         .map(|head| {
-            let nodes = persons.members[&head].clone();
+            let nodes: BTreeSet<Node> = persons.members[head].iter().map(|member| related[*member]).collect();
             let oldest = nodes.iter().min_by_key(|node| age(**node));
             (PersonId(oldest.expect("a person has at least one participant").surrogate()), nodes)
         })
@@ -107,69 +132,75 @@ impl Cluster {
 
 /// The edges that may join the events of one life, by participant.
 struct Lives<'a> {
-    of: BTreeMap<Node, Vec<&'a Edge>>,
+    related: &'a [Node],
+    of: Vec<Vec<&'a Link>>,
 }
 
 impl<'a> Lives<'a> {
-    fn of(edges: &'a [Edge]) -> Self {
-        let mut of: BTreeMap<Node, Vec<&Edge>> = BTreeMap::new();
-        for edge in edges.iter().filter(|edge| matches!(edge.likeness, Likeness::Likely | Likeness::Candidate)) {
-            of.entry(edge.pair.0).or_default().push(edge);
-            of.entry(edge.pair.1).or_default().push(edge);
+    fn of(related: &'a [Node], links: &'a [Link]) -> Self {
+        let mut of: Vec<Vec<&Link>> = vec![Vec::new(); related.len()];
+        for link in links.iter().filter(|link| matches!(link.likeness, Likeness::Likely | Likeness::Candidate)) {
+            of[link.pair.0].push(link);
+            of[link.pair.1].push(link);
         }
-        Self { of }
+        Self { related, of }
     }
 
     /// Whether the two persons that the edge would join are one life rather than either's with anybody else, or with
     /// somebody who stands in no book at all (whom the edge's own strength is measured against).
-    fn is_ahead(&self, edge: &Edge, persons: &Groups, apart: &impl Fn(Node, Node) -> bool) -> bool {
-        let (one, other) = (persons.head[&edge.pair.0], persons.head[&edge.pair.1]);
-        if one == other || two_of_a_kind(edge, &persons.members[&one], &persons.members[&other]) {
+    fn is_ahead(&self, link: &Link, persons: &Groups, apart: &impl Fn(usize, usize) -> bool) -> bool {
+        let (one, other) = (persons.head[link.pair.0], persons.head[link.pair.1]);
+        if one == other || self.two_of_a_kind(link, &persons.members[one], &persons.members[other]) {
             return false;
         }
         let rivals = [(one, other), (other, one)].map(|(of, to)| self.rivals(of, to, persons, apart));
-        rivals.into_iter().all(|strength| edge.strength - strength >= AHEAD_OF_RIVALS)
+        rivals.into_iter().all(|strength| link.strength - strength >= AHEAD_OF_RIVALS)
     }
 
     /// How likely it is that `of` is anybody but `to`, as a sum of likelihoods in thousandths of a bit; nobody is 0.
-    fn rivals(&self, of: Node, to: Node, persons: &Groups, apart: &impl Fn(Node, Node) -> bool) -> i32 {
-        let mut best: BTreeMap<Node, i32> = BTreeMap::new();
-        for (member, edge) in persons.members[&of].iter().flat_map(|node| self.at(*node).map(move |edge| (*node, edge)))
+    fn rivals(&self, of: usize, to: usize, persons: &Groups, apart: &impl Fn(usize, usize) -> bool) -> i32 {
+        let mut best: BTreeMap<usize, i32> = BTreeMap::new();
+        for (member, link) in persons.members[of].iter().flat_map(|member| self.at(*member).map(|link| (*member, link)))
         {
-            let end = if edge.pair.0 == member { edge.pair.1 } else { edge.pair.0 };
-            let head = persons.head[&end];
+            let end = if link.pair.0 == member { link.pair.1 } else { link.pair.0 };
+            let head = persons.head[end];
             let is_rival = || self.excludes(head, to, persons, apart) && !persons.any_apart(of, head, apart);
             if head == of || head == to || !is_rival() {
                 continue;
             }
-            let strength = best.entry(head).or_insert(edge.strength);
-            *strength = (*strength).max(edge.strength);
+            let strength = best.entry(head).or_insert(link.strength);
+            *strength = (*strength).max(link.strength);
         }
         best.values().fold(0, |sum, strength| add_likelihoods(sum, *strength))
     }
 
     /// Whether who is the one cannot be the other as well: each has a birth, something keeps them apart, or they are
     /// alike and yet nobody can say that they are one.
-    fn excludes(&self, one: Node, other: Node, persons: &Groups, apart: &impl Fn(Node, Node) -> bool) -> bool {
-        let is_born = |head: Node| persons.members[&head].iter().any(|node| node.role == Role::Child);
+    fn excludes(&self, one: usize, other: usize, persons: &Groups, apart: &impl Fn(usize, usize) -> bool) -> bool {
+        let is_born = |head: usize| self.any_as(Role::Child, &persons.members[head]);
         if (is_born(one) && is_born(other)) || persons.any_apart(one, other, apart) {
             return true;
         }
-        let edges = persons.members[&one].iter().flat_map(|node| self.at(*node));
-        let between = edges.filter(|edge| [edge.pair.0, edge.pair.1].iter().any(|node| persons.head[node] == other));
-        between.map(|edge| edge.likeness).max() == Some(Likeness::Candidate)
+        let links = persons.members[one].iter().flat_map(|member| self.at(*member));
+        let between = links.filter(|link| [link.pair.0, link.pair.1].iter().any(|end| persons.head[*end] == other));
+        between.map(|link| link.likeness).max() == Some(Likeness::Candidate)
     }
 
-    fn at(&self, node: Node) -> impl Iterator<Item = &'a Edge> + '_ {
-        self.of.get(&node).into_iter().flatten().copied()
+    /// Whether joining two persons would give one life two births, or two deaths that are not alike themselves: entries of
+    /// one event have been joined before.
+    fn two_of_a_kind(&self, link: &Link, one: &[usize], other: &[usize]) -> bool {
+        let both = |role| self.any_as(role, one) && self.any_as(role, other);
+        let (a, b) = (self.related[link.pair.0], self.related[link.pair.1]);
+        both(Role::Child) || (both(Role::Deceased) && a.role != b.role)
     }
-}
 
-/// Whether joining two persons would give one life two births, or two deaths that are not alike themselves: entries of one
-/// event have been joined before.
-fn two_of_a_kind(edge: &Edge, one: &BTreeSet<Node>, other: &BTreeSet<Node>) -> bool {
-    let both = |role| [one, other].iter().all(|nodes| nodes.iter().any(|node| node.role == role));
-    both(Role::Child) || (both(Role::Deceased) && edge.pair.0.role != edge.pair.1.role)
+    fn any_as(&self, role: Role, members: &[usize]) -> bool {
+        members.iter().any(|member| self.related[*member].role == role)
+    }
+
+    fn at(&self, member: usize) -> impl Iterator<Item = &'a Link> + '_ {
+        self.of[member].iter().copied()
+    }
 }
 
 /// log2(2^a + 2^b) in thousandths, by a table: the judgement does no floating-point arithmetic.
@@ -180,35 +211,31 @@ fn add_likelihoods(a: i32, b: i32) -> i32 {
     a.max(b) + SURPLUS[step.min(SURPLUS.len() - 1)]
 }
 
-/// Disjoint sets with member lists; the smaller side moves.
+/// Disjoint sets of numbers with member lists; the smaller side moves.
 struct Groups {
-    head: BTreeMap<Node, Node>,
-    members: BTreeMap<Node, BTreeSet<Node>>,
+    head: Vec<usize>,
+    /// Of each head; nothing of any other number.
+    members: Vec<Vec<usize>>,
 }
 
 impl Groups {
-    fn of(nodes: &BTreeSet<Node>) -> Self {
-        Self {
-            head: nodes.iter().map(|node| (*node, *node)).collect(),
-            members: nodes.iter().map(|node| (*node, BTreeSet::from([*node]))).collect(),
-        }
+    fn of(count: usize) -> Self {
+        Self { head: (0..count).collect(), members: (0..count).map(|number| vec![number]).collect() }
     }
 
-    fn any_apart(&self, a: Node, b: Node, apart: impl Fn(Node, Node) -> bool) -> bool {
-        self.members[&a].iter().any(|one| self.members[&b].iter().any(|other| apart(*one, *other)))
+    fn any_apart(&self, a: usize, b: usize, apart: impl Fn(usize, usize) -> bool) -> bool {
+        self.members[a].iter().any(|one| self.members[b].iter().any(|other| apart(*one, *other)))
     }
 
-    fn join(&mut self, pair: (Node, Node), apart: impl Fn(Node, Node) -> bool) {
-        let (Some(&a), Some(&b)) = (self.head.get(&pair.0), self.head.get(&pair.1)) else { return };
+    fn join(&mut self, pair: (usize, usize), apart: impl Fn(usize, usize) -> bool) {
+        let (a, b) = (self.head[pair.0], self.head[pair.1]);
         if a == b || self.any_apart(a, b, apart) {
             return;
         }
-        let (stays, moves) = if self.members[&a].len() >= self.members[&b].len() { (a, b) } else { (b, a) };
-        let moving = self.members.remove(&moves).expect("every head has members");
-        for node in &moving {
-            self.head.insert(*node, stays);
-        }
-        self.members.get_mut(&stays).expect("every head has members").extend(moving);
+        let (stays, moves) = if self.members[a].len() >= self.members[b].len() { (a, b) } else { (b, a) };
+        let moving = std::mem::take(&mut self.members[moves]);
+        moving.iter().for_each(|number| self.head[*number] = stays);
+        self.members[stays].extend(moving);
     }
 }
 
@@ -249,7 +276,7 @@ mod tests {
             .collect();
         let nodes: BTreeSet<Node> = edges.iter().flat_map(|edge| [edge.pair.0, edge.pair.1]).collect();
         for edges in [edges.clone(), edges.iter().rev().copied().collect()] {
-            let clusters = solve(nodes.clone(), edges, |a, b| apart.contains(&(a, b)), |node| node);
+            let clusters = solve(nodes.clone(), &edges, |node| node, |a, b| apart.contains(&(*a, *b)), |node| node);
             let mut persons: Vec<BTreeSet<Node>> = clusters.into_iter().flat_map(|c| c.persons.into_values()).collect();
             persons.retain(|nodes| nodes.len() > 1);
             persons.sort();

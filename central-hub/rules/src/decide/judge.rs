@@ -42,18 +42,22 @@ pub(super) fn judge(context: &Context, merged: &Merged<'_>, reach: &Reach<'_>) -
     let verdicts: Vec<&Verdict> = context.verdicts.values().chain(merged.verdicts.values()).collect();
     let by_pair = by_pair(&verdicts);
     let relations = relations(&records, &parts, &by_pair, &reach.crowds);
-    let apart = |a: Node, b: Node| match verdict_on(&by_pair, a.key, b.key).map(|verdict| verdict.answer) {
-        Some(Answer::Different) => a.role == b.role || matching::apart(parts[&a], parts[&b]),
-        Some(Answer::Same) if a.role == b.role => false,
-        _ => matching::apart(parts[&a], parts[&b]) || held_apart(context.policy(), parts[&a], parts[&b]),
+    let apart = |a: &Part<'_>, b: &Part<'_>| {
+        let is_one_role = a.person.role == b.person.role;
+        match verdict_on(&by_pair, a.entry.key, b.entry.key).map(|verdict| verdict.answer) {
+            Some(Answer::Different) => is_one_role || matching::apart(*a, *b),
+            Some(Answer::Same) if is_one_role => false,
+            _ => matching::apart(*a, *b) || held_apart(context.policy(), *a, *b),
+        }
     };
-    let edges = relations.iter().map(|(pair, relation)| Edge {
+    let edge = |(pair, relation): (&(Node, Node), &Relation)| Edge {
         pair: *pair,
         likeness: relation.likeness,
         strength: relation.strength,
-    });
+    };
+    let edges: Vec<Edge> = relations.iter().map(edge).collect();
     let age = |node: Node| (parts[&node].entry.age(), node.role);
-    let clusters = persons::solve(parts.keys().copied(), edges.collect(), apart, age);
+    let clusters = persons::solve(parts.keys().copied(), &edges, |node| parts[&node], apart, age);
     let scene = Scene::new(&parts, &relations, &clusters, &by_pair, context.policy());
     let in_reach =
         |cluster: &&Cluster| cluster.nodes().any(|node| reach.joined.contains(&node) || reach.judged.contains(&node));
