@@ -17,6 +17,7 @@ pub mod bulk;
 pub mod rule;
 pub mod digests;
 pub mod plan;
+pub mod changes;
 pub mod words;
 pub mod life;
 mod decide;

@@ -64,7 +64,8 @@ pub(crate) fn node(short: &str) -> Node {
     Node::new(key(record), registry_schema::field::Role::parse(role).unwrap())
 }
 
-fn parse(script: &str) -> Vec<Arrival> {
+/// The arrivals of a script, in its order.
+pub(crate) fn parse(script: &str) -> Vec<Arrival> {
     let mut drafts: BTreeMap<RecordKey, (u32, Draft)> = BTreeMap::new();
     let mut clock = 0;
     let lines = script.lines().map(str::trim).filter(|line| !line.is_empty());

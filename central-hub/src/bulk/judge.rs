@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hub_rules::changes::Changes;
 use hub_rules::policy::Policy;
 use hub_rules::{Arrival, Batch, Context, Inquiry, Node, Plan};
-use hub_store::NationalStore;
 use hub_store::model::{Applied, JournalId, Queue};
+use hub_store::{NationalStore, StoreError};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::deal::Dealt;
 use super::items::{Beside, Numbered};
 use super::spool::PARTS;
 use super::{BulkError, Step, Watch, on_a_thread};
 use crate::clock::now_ms;
-use crate::reconcile::inquire;
 
 /// A batch with everything that is known of it beforehand.
 struct Prepared {
@@ -24,7 +25,7 @@ struct Prepared {
 }
 
 /// Judges everything; answers with the blocks in which too many stand.
-pub(super) async fn judge<S: NationalStore>(
+pub(super) async fn judge<S: NationalStore + Clone + 'static>(
     registry: &S,
     policy: &Arc<Policy>,
     dealt: Dealt,
@@ -34,17 +35,50 @@ pub(super) async fn judge<S: NationalStore>(
     let (ready, mut prepared) = mpsc::channel(1);
     let rules = Arc::clone(policy);
     let preparer = tokio::spawn(on_a_thread(move || prepare(dealt, &rules, &ready)));
-    let mut judged = 0;
-    while let Some(Prepared { batch, context, states }) = prepared.recv().await {
+    let (mut judged, mut before) = (0, None);
+    while let Some(Prepared { batch, mut context, states }) = prepared.recv().await {
         let mut inquiry = Inquiry::of(&batch);
-        let context = inquire(registry, &mut inquiry, context).await?;
+        loop {
+            let request = inquiry.missing(&context);
+            if request.is_empty() {
+                break;
+            }
+            if before.as_ref().is_some_and(|before: &Underway| before.changes.concern(&request)) {
+                carried_out(before.take()).await?;
+            }
+            context = registry.load(request, context).await?;
+        }
         let plan = inquiry.decide(&context);
-        registry.commit(found(plan), nowhere()).await?;
+        carried_out(before.take()).await?;
+        before = Some(Underway::begin(registry.clone(), plan, &context));
         judged += states;
         watch.tell(Step::Judge, judged)?;
     }
+    carried_out(before).await?;
     preparer.await.map_err(|_| BulkError::Interrupted)??;
     Ok(voids)
+}
+
+/// A plan that is being carried out while the batch behind it is looked at. That one waits only where it asks about
+/// something that the plan changes.
+struct Underway {
+    changes: Changes,
+    commit: JoinHandle<Result<(), StoreError>>,
+}
+
+impl Underway {
+    fn begin<S: NationalStore + 'static>(registry: S, plan: Plan, context: &Context) -> Self {
+        let plan = found(plan);
+        let changes = Changes::of(&plan, context);
+        Self { changes, commit: tokio::spawn(async move { registry.commit(plan, nowhere()).await }) }
+    }
+}
+
+async fn carried_out(plan: Option<Underway>) -> Result<(), BulkError> {
+    match plan {
+        Some(plan) => Ok(plan.commit.await.map_err(|_| BulkError::Interrupted)??),
+        None => Ok(()),
+    }
 }
 
 /// What the judgement found of a plan: what is known of records alone was poured in before.
