@@ -16,10 +16,11 @@ const LINE_COLUMNS_MAX: usize = 140;
 const ARROWS: &[(&str, &[&str])] = &[
     ("schema", &[]),
     ("proto", &["registry-schema"]),
+    ("secrets", &[]),
     ("central-hub/rules", &["registry-schema"]),
     ("central-hub/store", &["hub-rules", "registry-schema"]),
-    ("sync-agent", &["failpoints", "registry-proto", "registry-schema"]),
-    ("central-hub", &["failpoints", "hub-rules", "hub-store", "registry-proto", "registry-schema"]),
+    ("sync-agent", &["failpoints", "registry-proto", "registry-schema", "registry-secrets"]),
+    ("central-hub", &["failpoints", "hub-rules", "hub-store", "registry-proto", "registry-schema", "registry-secrets"]),
     ("fixtures", &["registry-schema"]),
     ("fixtures/failpoints", &[]),
 ];
@@ -28,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const OURS: &[&str] = &[
     "registry-schema",
     "registry-proto",
+    "registry-secrets",
     "hub-rules",
     "hub-store",
     "sync-agent",

@@ -77,5 +77,8 @@ fn exit_of(error: &anyhow::Error) -> Exit {
             RulingError::Store(error) => Exit::from(error),
         };
     }
+    if error.downcast_ref::<registry_secrets::FileError>().is_some() {
+        return Exit::Io;
+    }
     if error.downcast_ref::<std::io::Error>().is_some() { Exit::Io } else { Exit::Failure }
 }

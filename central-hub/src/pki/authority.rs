@@ -162,7 +162,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&request.public_key, &self.issuer)?.der().to_vec();
         let parsed = Certificate::parse(&certificate).map_err(PkiError::Refused)?;
-        issued::note(&self.folder, &parsed, now_ms)?;
+        issued::note(&self.folder, &Issued::of(&parsed, now_ms))?;
         Ok(certificate)
     }
 
@@ -193,7 +193,7 @@ impl Authority {
     pub fn revoke(&self, who: &str, reason: &str, now_ms: i64) -> Result<Vec<String>, PkiError> {
         let lock = self.folder.lock()?;
         let is_meant = |issued: &Issued| {
-            let bearer = issued.bearer.as_ref().map(Bearer::to_string).unwrap_or_default();
+            let bearer = issued.bearer.to_string();
             issued.serial == who || bearer == who || bearer.ends_with(&format!(":{who}"))
         };
         let meant = issued::list(&self.folder)?.into_iter().filter(|issued| issued.revoked.is_none());
@@ -235,7 +235,7 @@ impl Authority {
         self.folder.write(REVOKED, list.signed_by(&self.issuer)?.pem()?.as_bytes())
     }
 
-    /// Every certificate that was issued, oldest first.
+    /// Every certificate that was issued to somebody else, oldest first.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -315,6 +315,24 @@ mod tests {
         for revoked in [shown, next] {
             assert!(matches!(authority.renew(&revoked, request.der(), 3), Err(PkiError::Refused(_))));
         }
+    }
+
+    #[test]
+    fn a_write_that_the_power_cut_short_keeps_nobody_from_revoking() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = Folder::new(scratch.path().join("pki"));
+        let authority = Authority::init(&folder, &Settings::default(), "test", 0).unwrap();
+        let bearer: Bearer = "urn:hotich:province:01@2008".parse().unwrap();
+        let request = CertificateParams::default().serialize_request(&KeyPair::generate().unwrap()).unwrap();
+        let mut serials = Vec::new();
+        for _ in 0..2 {
+            let issued = Certificate::parse(&authority.issue(&bearer, request.der(), 0).unwrap()).unwrap();
+            serials.push(issued.serial);
+            let place = folder.file("issued.jsonl");
+            let half = [std::fs::read(&place).unwrap(), b"{\"serial\":\"4".to_vec()].concat();
+            std::fs::write(&place, half).unwrap();
+        }
+        assert_eq!(authority.revoke("01@2008", "stolen", 2).unwrap(), serials);
     }
 
     #[test]
