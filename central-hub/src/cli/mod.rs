@@ -25,6 +25,7 @@ use arguments::Arguments;
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
+    registry_schema::sensitive::hush_panics(|words| output::notice(&format!("error: {words}")));
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
