@@ -11,9 +11,16 @@ use hub_rules::verdict::{Answer, Verdict};
 use hub_store::ledger::{Act, Grant, Verb};
 use hub_store::model::Append;
 use hub_store::{Journal as _, Ledger as _, StoreError};
+use prost::Message as _;
+use registry_proto::frame::{Change, FrameSealer, SealedChange, checksum};
+use registry_proto::v1::Frame;
 use registry_proto::v1::stream_response::Message;
+use registry_schema::canonical;
 use registry_schema::clock::Hlc;
-use registry_schema::ids::Lane;
+use registry_schema::digest::Hash256;
+use registry_schema::draft::Draft;
+use registry_schema::ids::{Lane, RecordId, Seq, Version};
+use registry_schema::kind::{Kind, Status};
 use rusqlite::{Connection, params};
 
 /// Frames of each lane that is tampered with.
@@ -118,6 +125,35 @@ impl Fort {
     }
 }
 
+/// Frames that are whole and in their place, put there by somebody who can compute everything but one thing.
+async fn check_forged_frames(scene: &Scene) {
+    let (province, own) = (origin("01@2008"), key(origin("01@2008").number()));
+    let good = &frames("01@2008", &own, EPOCH, Lane::Live, FRAMES)[2];
+    let replace = "UPDATE journal SET bytes = ?1, chain = ?2 WHERE lane = 1 AND first_seq = 3 AND origin = ?3";
+    let put = async |frame: &Frame, defect: &str| {
+        scene.check(replace, params![frame.encode_to_vec(), frame.chain, province.number()], defect).await;
+    };
+    let mut by_another = good.clone();
+    key(7).sign_frame(province, &mut by_another);
+    put(&by_another, "its signature is not by this key").await;
+    let mut unsigned = Frame { signature: Vec::new(), ..good.clone() };
+    unsigned.crc32 = checksum(&unsigned);
+    put(&unsigned, "it is not signed").await;
+    // A history that was never sent, signed with the province's own key.
+    let other = Change {
+        record_id: RecordId::from_number(3).expect("positive"),
+        version: Version(1),
+        clock: Hlc::from_number(99),
+        canonical: canonical::encode(&Draft::new(Kind::Death), Status::Active),
+    };
+    let elsewhere = Hash256([5; 32]);
+    let sealed = SealedChange::link(province, &elsewhere, Seq(3), other);
+    let mut sealer = FrameSealer::new(province, EPOCH).expect("a sealer");
+    let mut spliced = sealer.seal(Lane::Live, &elsewhere, &[sealed]).expect("fits");
+    own.sign_frame(province, &mut spliced);
+    put(&spliced, "does not continue the chain of the frame before").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_tampering_is_named() {
     let scene = Scene::new().await;
@@ -135,6 +171,7 @@ async fn every_kind_of_tampering_is_named() {
     scene.check(&update("lane = 2"), [], "not the one that was noted").await;
     scene.check(&update("last_seq = 99"), [], "not the one that was noted").await;
     scene.check(&update("received_ms = 1"), [], "no key of its province is known").await;
+    check_forged_frames(&scene).await;
     let hanoi = [origin("01@2008").number()];
     scene
         .check("UPDATE cursor SET chain = zeroblob(32) WHERE lane = 1 AND origin = ?1", hanoi, "was acknowledged")
