@@ -231,7 +231,13 @@ async fn audit(store: &AnyStore, format: Output) -> anyhow::Result<Exit> {
     let intact = report.intact;
     print(format, &report, |report| {
         for defect in &report.defects {
-            output::line(&format!("journal entry {}: {}", defect.journal_id, defect.reason))?;
+            let place = match (defect.journal_id, defect.province, defect.lane) {
+                (0, Some(province), Some(lane)) => format!("lane {lane} of {province}"),
+                (0, Some(province), None) => format!("province {province}"),
+                (0, None, _) => "the ledger".to_owned(),
+                (entry, ..) => format!("journal entry {entry}"),
+            };
+            output::line(&format!("{place}: {}", defect.reason))?;
         }
         let verdict = if report.intact { "intact" } else { "NOT intact" };
         let (entries, changes, lanes) = (report.journal_entries, report.changes, report.lanes);
