@@ -69,7 +69,8 @@ fuzz: ## Hostile bytes for every reader and file, FUZZ_SECONDS each (or HOTICH_F
 	@.ci/need cargo-nextest
 	@mkdir -p target/fuzz && rm -f target/fuzz/report.jsonl
 	HOTICH_FUZZ_SECONDS=$(FUZZ_SECONDS) HOTICH_FUZZ_REPORT=$(CURDIR)/target/fuzz/report.jsonl \
-		$(CARGO) nextest run --locked --release -p registry-proto -p sync-agent --test hostile
+		$(CARGO) nextest run --locked --release -p registry-proto -p sync-agent --lib --test hostile \
+		-E 'binary(hostile) or test(backlog::tests::hostile)'
 	@cat target/fuzz/report.jsonl
 
 overload: ## Ten times what the hub admits, for SECONDS: live latency, memory, goodput, into target/bench/overload.json

@@ -181,7 +181,7 @@ impl<'a> Walk<'a> {
 }
 
 /// The draft of a valid row, or the reasons in English and Vietnamese.
-fn judge(plan: &FilePlan, row: &Row) -> Result<Draft, [String; 2]> {
+pub(super) fn judge(plan: &FilePlan, row: &Row) -> Result<Draft, [String; 2]> {
     if let Some(flaw) = row.flaw {
         return Err([flaw.english(), flaw.vietnamese()]);
     }
