@@ -186,7 +186,8 @@ impl Authority {
         token::spend(&self.folder, token, now_ms)
     }
 
-    /// Revokes the certificates of a bearer, or the one with a serial number; says which.
+    /// Revokes the certificates of a bearer, or the one with a serial number; says which. What was revoked before stays
+    /// so, and stands on the list that is made: the same command again finishes one that was cut short.
     ///
     /// # Errors
     /// There is none, or the folder cannot be written.
@@ -196,18 +197,21 @@ impl Authority {
             let bearer = issued.bearer.to_string();
             issued.serial == who || bearer == who || bearer.ends_with(&format!(":{who}"))
         };
-        let meant = issued::list(&self.folder)?.into_iter().filter(|issued| issued.revoked.is_none());
-        let serials: Vec<String> = meant.filter(is_meant).map(|issued| issued.serial).collect();
-        if serials.is_empty() {
-            let what = format!("no certificate in force is {who}'s; `central-hub pki list` names those there are");
+        let meant: Vec<Issued> = issued::list(&self.folder)?.into_iter().filter(is_meant).collect();
+        if meant.is_empty() {
+            let what = format!("no certificate is {who}'s; `central-hub pki list` names those there are");
             return Err(PkiError::Refused(what));
         }
-        let revoked =
-            |serial: &String| Revoked { serial: serial.clone(), revoked_ms: now_ms, reason: reason.to_owned() };
-        issued::revoke(&self.folder, &serials.iter().map(revoked).collect::<Vec<_>>())?;
+        let in_force = meant.iter().filter(|issued| issued.revoked.is_none());
+        let revoked = in_force.map(|issued| Revoked {
+            serial: issued.serial.clone(),
+            revoked_ms: now_ms,
+            reason: reason.to_owned(),
+        });
+        issued::revoke(&self.folder, &revoked.collect::<Vec<_>>())?;
         drop(lock);
         self.renew_revocations(now_ms)?;
-        Ok(serials)
+        Ok(meant.into_iter().map(|issued| issued.serial).collect())
     }
 
     /// Makes the revocation list anew.
@@ -315,6 +319,24 @@ mod tests {
         for revoked in [shown, next] {
             assert!(matches!(authority.renew(&revoked, request.der(), 3), Err(PkiError::Refused(_))));
         }
+    }
+
+    #[test]
+    fn a_revocation_that_was_cut_short_is_finished_by_the_same_command() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = Folder::new(scratch.path().join("pki"));
+        let authority = Authority::init(&folder, &Settings::default(), "test", 0).unwrap();
+        authority.issue_with_key(&"urn:hotich:province:01@2008".parse().unwrap(), 0).unwrap();
+        let before = folder.read(REVOKED).unwrap();
+        let serials = authority.revoke("01@2008", "stolen", 1).unwrap();
+        // The disk was full when the list was to be written.
+        folder.write(REVOKED, &before).unwrap();
+        assert_eq!(authority.revoke("01@2008", "stolen", 2).unwrap(), serials);
+        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let listed = super::super::Trust::load(&folder, &provider).unwrap().revoked.unwrap();
+        assert!(serials.iter().all(|serial| listed.contains(serial)));
+        assert_eq!(issued::revocations(&folder).unwrap().len(), 1, "it was revoked once");
+        assert!(authority.revoke("79@2008", "stolen", 3).is_err());
     }
 
     #[test]
