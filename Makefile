@@ -65,10 +65,13 @@ soak: ## MINUTES of a nation's life with faults; memory, open files, write-ahead
 	HOTICH_SOAK_MINUTES=$(MINUTES) $(CARGO) nextest run --locked --release -p central-hub -p sync-agent $(FAILPOINTS) \
 		--test soak --run-ignored only
 
-fuzz: ## Hostile bytes for every reader and file, FUZZ_SECONDS each, on other seeds each time (or HOTICH_FUZZ_INPUTS=n)
+fuzz: ## Hostile bytes for every reader and file, FUZZ_SECONDS each (or HOTICH_FUZZ_INPUTS=n), into target/fuzz/report.jsonl
 	@.ci/need cargo-nextest
-	HOTICH_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) nextest run --locked --release -p registry-proto -p sync-agent \
-		--test hostile
+	@mkdir -p target/fuzz && rm -f target/fuzz/report.jsonl
+	HOTICH_FUZZ_SECONDS=$(FUZZ_SECONDS) HOTICH_FUZZ_REPORT=$(CURDIR)/target/fuzz/report.jsonl \
+		$(CARGO) nextest run --locked --release -p registry-proto -p sync-agent --lib --test hostile \
+		-E 'binary(hostile) or test(backlog::tests::hostile)'
+	@cat target/fuzz/report.jsonl
 
 overload: ## Ten times what the hub admits, for SECONDS: live latency, memory, goodput, into target/bench/overload.json
 	@.ci/need cargo-nextest

@@ -78,8 +78,8 @@ impl Roll {
     /// The enrolled province that a call without TLS comes from.
     ///
     /// # Errors
-    /// A status that names what is missing or wrong, and the remedy. A wrong token and an unknown province are told
-    /// apart only in the hub's log.
+    /// A status that names what is missing or wrong, and the remedy. A wrong token and an unknown province are not told
+    /// apart, so that nobody learns which provinces there are.
     pub fn authenticate(&self, headers: &MetadataMap) -> Result<Province, Status> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let origin = header(PROVINCE_HEADER)

@@ -162,7 +162,9 @@ impl Office {
         let is_administrator = |grant: &&Grant| {
             Post::parse(&grant.role).is_some_and(|post| post.role == Role::Administrator) && grant.name != name
         };
-        if post.role != Role::Administrator && !grants.iter().any(|grant| is_administrator(&grant)) {
+        // Who may not give roles hears that, and it is written down, whatever they tried to give.
+        let may_give = self.post.role.may(Verb::Grant);
+        if may_give && post.role != Role::Administrator && !grants.iter().any(|grant| is_administrator(&grant)) {
             let first = "the first role given is `administrator`, for otherwise nobody could give another";
             let last = "this is the last administrator; give that role to somebody else first";
             return Err(OfficeError::Locked(if grants.is_empty() { first } else { last }));
@@ -228,11 +230,14 @@ mod tests {
         assert!(matches!(viewer.look(store, "person P1", " ").await, Err(OfficeError::NoReason)));
         viewer.look(store, "person P1", "letter 12").await.unwrap();
         assert!(viewer.act(store, Verb::Revoke, "01@2008", "").await.is_err());
+        let tried = viewer.grant(store, "lan", Role::Nobody, "a coup").await;
+        assert!(matches!(tried, Err(OfficeError::NotAllowed { .. })), "who may not is told that, and it is noted");
         assert!(!viewer.sees_sensitive());
         office.grant(store, &me, Post { role: Role::Viewer, sees_sensitive: true }, "statistics").await.unwrap();
         assert!(enter(store).await.sees_sensitive());
         assert!(matches!(office.grant(store, "lan", Role::Nobody, "left").await, Err(OfficeError::Locked(_))));
+        use Verb::{Grant, Look, Refuse};
         let verbs: Vec<_> = store.acts(0, 100).await.unwrap().into_iter().map(|row| row.act.verb).collect();
-        assert_eq!(verbs, [Verb::Look, Verb::Grant, Verb::Refuse, Verb::Grant, Verb::Look, Verb::Refuse, Verb::Grant]);
+        assert_eq!(verbs, [Look, Grant, Refuse, Grant, Look, Refuse, Refuse, Grant]);
     }
 }

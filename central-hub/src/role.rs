@@ -41,7 +41,7 @@ impl Role {
     pub const fn for_verb(verb: Verb) -> Self {
         match verb {
             Verb::Look => Self::Viewer,
-            Verb::Resolve | Verb::Undo | Verb::Compare => Self::Registrar,
+            Verb::Resolve | Verb::Undo | Verb::Compare | Verb::Answer => Self::Registrar,
             Verb::Approve
             | Verb::Enrol
             | Verb::Issue

@@ -33,6 +33,14 @@ const ABUSE: Duration = Duration::from_secs(14);
 const LIVE_MAX: Duration = Duration::from_secs(2);
 /// What the hub's memory may grow by, in kibibytes.
 const GROWTH_KIB_MAX: u64 = 64 * 1024;
+/// Requests that one caller has open at once, or would like to.
+const STREAMS: u32 = 40;
+/// Requests of one connection that the hub lets be open.
+const STREAMS_MAX: usize = 4;
+/// Pieces of 15 KiB of headers that never end.
+const HEADER_PIECES: usize = 1_000;
+/// Bytes of headers after which the hub has hung up, with what the sockets between hold.
+const HEADER_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What a hollow frame unpacks to.
 const BOMB_BYTES: usize = 1 << 30;
 
@@ -89,12 +97,8 @@ impl Caller {
     /// frame, since a library would not even send what is taken back.
     async fn hurry(self) -> usize {
         let mut socket = TcpStream::connect(self.address).await.expect("connects");
-        let mut begin = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-        begin.extend(frame(4, 0, 0, &[]));
-        socket.write_all(&begin).await.expect("writes");
-        // POST, http, and the path of the service (RFC 7541: two indexed fields, then a literal one).
-        let path = b"/registry.v1.SyncService/Stream";
-        let head = [&[0x83, 0x86, 0x04, u8::try_from(path.len()).expect("short")][..], path].concat();
+        socket.write_all(&preface()).await.expect("writes");
+        let head = head("/registry.v1.SyncService/Stream");
         for at in 0..RESETS {
             let stream = u32::try_from(2 * at + 1).expect("few");
             let request = [frame(1, 4, stream, &head), frame(3, 0, stream, &8_u32.to_be_bytes())].concat();
@@ -110,6 +114,51 @@ impl Caller {
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// How a connection begins: the preface, and no wishes.
+fn preface() -> Vec<u8> {
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &frame(4, 0, 0, &[])].concat()
+}
+
+/// POST, http, and a path (RFC 7541: two indexed fields, then a literal one).
+fn head(path: &str) -> Vec<u8> {
+    [&[0x83, 0x86, 0x04, u8::try_from(path.len()).expect("short")], path.as_bytes()].concat()
+}
+
+/// Begins requests and goes on with none of them; how many of them the hub refused.
+async fn many_streams(address: SocketAddr) -> usize {
+    let mut socket = TcpStream::connect(address).await.expect("connects");
+    // An enrolment is answered when it is whole, so each of them stays open.
+    let head = head("/registry.v1.EnrolmentService/Enrol");
+    let requests: Vec<u8> = (0..STREAMS).flat_map(|at| frame(1, 4, 2 * at + 1, &head)).collect();
+    socket.write_all(&[preface(), requests].concat()).await.expect("writes");
+    let mut refused = 0;
+    let mut start = [0; 9];
+    while let Ok(Ok(_)) = timeout(Duration::from_secs(1), socket.read_exact(&mut start)).await {
+        let length = u32::from_be_bytes([0, start[0], start[1], start[2]]);
+        let mut payload = vec![0; length as usize];
+        socket.read_exact(&mut payload).await.expect("a whole frame");
+        // RST_STREAM with REFUSED_STREAM (RFC 9113, 6.4 and 7).
+        refused += usize::from(start[3] == 3 && payload == 7_u32.to_be_bytes());
+    }
+    refused
+}
+
+/// Sends headers that never end (CVE-2024-27316); how many bytes went through until the hub hung up.
+async fn endless_headers(address: SocketAddr) -> usize {
+    let mut socket = TcpStream::connect(address).await.expect("connects");
+    let field = [&[0, 1, b'a', 100][..], &[b'b'; 100]].concat();
+    let fields = field.repeat(150);
+    let begun = frame(1, 0, 1, &head("/registry.v1.EnrolmentService/Enrol"));
+    socket.write_all(&[preface(), begun].concat()).await.expect("writes");
+    for at in 0..HEADER_PIECES {
+        if socket.write_all(&frame(9, 0, 1, &fields)).await.is_err() {
+            return at * fields.len();
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    HEADER_PIECES * fields.len()
 }
 
 /// Whether a caller who begins a connection and says no more is sent away in time.
@@ -187,6 +236,19 @@ fn silent_slow_and_hasty_callers_cost_the_neighbours_nothing() {
     });
     assert!(written > 20 && slowest < LIVE_MAX, "{written} entries, the slowest in {slowest:?}");
     let growth_kib = resident_kib_max.saturating_sub(before_kib);
+    assert!(growth_kib < GROWTH_KIB_MAX, "{growth_kib} KiB");
+}
+
+#[test]
+fn many_streams_are_refused_and_endless_headers_end_the_connection() {
+    let nation = Nation::new();
+    let before_kib = resident_kib(nation.hub_id());
+    Runtime::new().expect("a runtime").block_on(async {
+        assert_eq!(many_streams(nation.address()).await, STREAMS as usize - STREAMS_MAX);
+        let bytes = endless_headers(nation.address()).await;
+        assert!(bytes < HEADER_BYTES_MAX, "{bytes} bytes of headers were taken");
+    });
+    let growth_kib = nation::memory_kib(nation.hub_id(), "VmHWM:").expect("it runs") - before_kib;
     assert!(growth_kib < GROWTH_KIB_MAX, "{growth_kib} KiB");
 }
 

@@ -32,8 +32,10 @@ const LIVE_MS_MAX: u64 = 3_000;
 /// What a clerk saw in one stretch of time.
 #[derive(Default)]
 struct Stretch {
+    /// From each commit of the clerk until the entry is applied in the nation.
     milliseconds: Vec<u64>,
     resident_kib_max: u64,
+    resident_kib_end: u64,
 }
 
 impl Stretch {
@@ -43,7 +45,8 @@ impl Stretch {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(seconds) {
             stretch.milliseconds.push(u64::try_from(clerk.write().as_millis()).expect("short"));
-            stretch.resident_kib_max = stretch.resident_kib_max.max(resident_kib(hub));
+            stretch.resident_kib_end = resident_kib(hub);
+            stretch.resident_kib_max = stretch.resident_kib_max.max(stretch.resident_kib_end);
             std::thread::sleep(BETWEEN);
         }
         stretch.milliseconds.sort_unstable();
@@ -57,10 +60,11 @@ impl Stretch {
     fn report(&self) -> Value {
         json!({
             "entries": self.milliseconds.len(),
-            "p50_ms": self.quantile(50),
-            "p99_ms": self.quantile(99),
-            "max_ms": self.milliseconds.last(),
+            "commit_to_applied_p50_ms": self.quantile(50),
+            "commit_to_applied_p99_ms": self.quantile(99),
+            "commit_to_applied_max_ms": self.milliseconds.last(),
             "hub_resident_kib_max": self.resident_kib_max,
+            "hub_resident_kib_end": self.resident_kib_end,
         })
     }
 }
@@ -94,6 +98,7 @@ fn ten_times_what_is_admitted_slows_down_the_backlog_and_nobody_else() {
         "times_as_much_waiting": TIMES,
         "admitted_each": admitted,
         "received": received,
+        "goodput_least": received.iter().min().map(|changes| *changes as f64 / admitted.max(1) as f64),
         "live": { "before": before.report(), "during": during.report(), "after": after.report() },
     });
     if let Some(path) = std::env::var_os("HOTICH_OVERLOAD_REPORT") {

@@ -104,6 +104,46 @@ fn a_backup_is_made_while_the_hub_serves_and_brings_the_nation_back() {
     check_damage(&nation, &folder);
 }
 
+/// Permissions of a file or folder.
+fn mode(path: &Path) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&path.metadata().expect("it is there").permissions()) & 0o777
+}
+
+#[test]
+fn stores_and_backups_are_their_owners_and_no_key_is_in_them() {
+    let nation = Nation::with_certificates(&[]);
+    let _agents = two_provinces(&nation);
+    let folder = backup(&nation, "backup");
+    let again = format!("sqlite:{}", nation.path("again.db").display());
+    let mut restore = std::process::Command::new(env!("CARGO_BIN_EXE_central-hub"));
+    let restored = restore.arg("restore").arg(&folder).args(["--store", &again]).output().expect("runs");
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    for (name, expected) in [
+        ("national.db", 0o600),
+        ("national.db-wal", 0o600),
+        ("again.db", 0o600),
+        ("backup", 0o700),
+        ("backup/national.db", 0o600),
+    ] {
+        assert_eq!(mode(&nation.path(name)), expected, "{name}");
+    }
+    let copy = fs::read(folder.join("national.db")).expect("reads");
+    for key in ["ca.key", "hub.key", "signing.key"] {
+        let pem = fs::read_to_string(nation.path("pki").join(key)).expect("a key");
+        let body: Vec<&str> = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let der = pem_bytes(&pem);
+        let secret = &der[der.len() - 32..];
+        assert!(!copy.windows(32).any(|bytes| bytes == secret), "{key}");
+        assert!(!String::from_utf8_lossy(&copy).contains(body[0]), "{key}");
+    }
+}
+
+/// What is in a PEM.
+fn pem_bytes(text: &str) -> Vec<u8> {
+    use rustls::pki_types::pem::PemObject as _;
+    rustls::pki_types::PrivateKeyDer::from_pem_slice(text.as_bytes()).expect("a key").secret_der().to_vec()
+}
+
 /// Whatever of a backup is damaged, the drill says so and nothing comes of it.
 fn check_damage(nation: &Nation, folder: &Path) {
     let (copy, manifest) = (folder.join("national.db"), folder.join("manifest.json"));

@@ -69,6 +69,10 @@ impl TryFrom<v1::Hello> for Hello {
             let problem = format!("{} bytes, at most {AGENT_VERSION_BYTES_MAX}", hello.agent_version.len());
             return Err(WireError::new("Hello.agent_version", problem));
         }
+        if hello.agent_version.chars().any(char::is_control) {
+            // It is shown on terminals, which obey such characters.
+            return Err(WireError::new("Hello.agent_version", "holds control characters"));
+        }
         let mut heads: BTreeMap<_, _> = Lane::ALL.map(|lane| (lane, Seq(0))).into();
         if hello.heads.len() > heads.len() {
             return Err(WireError::new("Hello.heads", "more heads than lanes"));
@@ -192,6 +196,7 @@ mod tests {
         };
         check(|hello| hello.province = "Hà Nội".into(), "Hello.province");
         check(|hello| hello.agent_version = "1".repeat(65), "Hello.agent_version");
+        check(|hello| hello.agent_version = "\u{1b}[2J".into(), "Hello.agent_version");
         check(|hello| hello.heads[0].lane = 0, "LaneHead.lane");
         check(|hello| hello.heads[0].lane = -1, "LaneHead.lane");
         check(|hello| hello.heads[0].sealed_seq = u64::MAX, "LaneHead.sealed_seq");

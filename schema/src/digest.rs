@@ -4,8 +4,10 @@
 //! inputs share their bytes.
 
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
+use thiserror::Error;
 
 use crate::clock::Hlc;
 use crate::ids::{Epoch, Lane, Origin, RecordKey, Version};
@@ -33,6 +35,29 @@ impl fmt::Display for Hash256 {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+impl FromStr for Hash256 {
+    type Err = NoHash;
+
+    /// Reads what `Display` writes: 64 hexadecimal digits, in either case.
+    fn from_str(text: &str) -> Result<Self, NoHash> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return Err(NoHash);
+        }
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or(NoHash);
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// The text is no hash or key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("64 hexadecimal digits are expected")]
+pub struct NoHash;
 
 impl fmt::Debug for Hash256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -187,6 +212,17 @@ mod tests {
 
     use super::*;
     use crate::ids::RecordId;
+
+    #[test]
+    fn a_hash_is_read_as_it_is_written_and_nothing_else_is() {
+        let hash = content_hash(b"x");
+        let text = hash.to_string();
+        assert_eq!(text.parse(), Ok(hash));
+        assert_eq!(text.to_uppercase().parse(), Ok(hash));
+        for bad in ["", &text[1..], &format!("{text}0"), &text.replacen(&text[..2], "+f", 1), &"é".repeat(32)] {
+            assert_eq!(bad.parse::<Hash256>(), Err(NoHash), "{bad}");
+        }
+    }
 
     #[test]
     fn golden_hashes_stay_what_they_are() {

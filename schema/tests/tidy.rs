@@ -16,10 +16,11 @@ const LINE_COLUMNS_MAX: usize = 140;
 const ARROWS: &[(&str, &[&str])] = &[
     ("schema", &[]),
     ("proto", &["registry-schema"]),
+    ("secrets", &[]),
     ("central-hub/rules", &["registry-schema"]),
     ("central-hub/store", &["hub-rules", "registry-schema"]),
-    ("sync-agent", &["failpoints", "registry-proto", "registry-schema"]),
-    ("central-hub", &["failpoints", "hub-rules", "hub-store", "registry-proto", "registry-schema"]),
+    ("sync-agent", &["failpoints", "registry-proto", "registry-schema", "registry-secrets"]),
+    ("central-hub", &["failpoints", "hub-rules", "hub-store", "registry-proto", "registry-schema", "registry-secrets"]),
     ("fixtures", &["registry-schema"]),
     ("fixtures/failpoints", &[]),
 ];
@@ -28,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const OURS: &[&str] = &[
     "registry-schema",
     "registry-proto",
+    "registry-secrets",
     "hub-rules",
     "hub-store",
     "sync-agent",
@@ -207,6 +209,52 @@ fn personal_data_is_exposed_only_where_it_must_be() {
     let known = ["central-hub/src/identity.rs", "central-hub/src/cli/commands.rs", "sync-agent/src/identity.rs"];
     for name in exposed.keys() {
         assert!(known.contains(&name.as_str()), "{name} exposes what is hidden; may it?");
+    }
+}
+
+/// Rows of the threat table that no test tries, and what stands there instead.
+const UNTRIED: [&str; 2] = ["by hand", "by construction"];
+
+/// The names of tests, each in front of the place where it stands: a file of tests, or a file with tests at its foot.
+fn tests() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for path in every_source() {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+        let mut folders = path.ancestors().skip(1).filter_map(|folder| folder.file_name()?.to_str());
+        let folder = folders.find(|name| *name != "src").expect("a folder");
+        let place = if ["mod", "main", "lib", "tests"].contains(&stem) { folder } else { stem };
+        let text = read(&path);
+        let mut is_test = false;
+        for line in text.lines().map(str::trim) {
+            is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+            let function = line.trim_start_matches("async ").strip_prefix("fn ");
+            if let Some(name) =
+                function.filter(|_| std::mem::take(&mut is_test)).and_then(|rest| rest.split('(').next())
+            {
+                found.insert(format!("{place}::{name}"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_threat_names_a_test_that_there_is() {
+    let (text, tests) = (read(&root().join("docs/security.md")), tests());
+    let table = text.split("## Threats").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("the table");
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with('|')).skip(2).collect();
+    assert!(rows.len() > 20, "{} threats", rows.len());
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [_, attack, _, tried] = cells.as_slice() else { panic!("not four columns: {row}") };
+        let names: Vec<&str> = tried.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty() || UNTRIED.contains(tried), "no test tries: {attack}");
+        for name in names {
+            let (stem, is_cut) = name.strip_suffix("...").map_or((name, false), |stem| (stem, true));
+            let mut known = tests.iter().filter(|test| *test == stem || is_cut && test.starts_with(stem));
+            assert!(!stem.ends_with("::") && known.next().is_some(), "there is no test {name}: {attack}");
+            assert!(known.next().is_none(), "several tests begin with {name}: {attack}");
+        }
     }
 }
 

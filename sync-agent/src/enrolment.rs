@@ -15,6 +15,8 @@ use crate::credentials::{CredentialsError, Folder};
 use crate::error_chain::words;
 use crate::uplink::{Connect, Reach, reach};
 
+/// The largest token file, in bytes; most of it is the authority's certificate.
+const TOKEN_FILE_BYTES_MAX: u64 = 64 * 1024;
 /// How long the centre may take to answer.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How often the age of the certificate is looked at.
@@ -35,13 +37,14 @@ impl TokenFile {
     /// Reads a token file.
     ///
     /// # Errors
-    /// It cannot be read, or is none.
+    /// It cannot be read, is open to others, or is none.
     pub fn read(path: &Path) -> Result<Self, CredentialsError> {
-        let failed = |source| CredentialsError::File { path: path.to_owned(), source };
-        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let content = registry_secrets::read_secret(path, TOKEN_FILE_BYTES_MAX)?;
         // The error of the parser would show the line, and with it the token.
         let what = || "this is no token file of `central-hub pki enrol`".to_owned();
-        toml::from_str(&text).map_err(|_| CredentialsError::Content { path: path.to_owned(), what: what() })
+        let text = std::str::from_utf8(&content).ok();
+        text.and_then(|text| toml::from_str(text).ok())
+            .ok_or_else(|| CredentialsError::Content { path: path.to_owned(), what: what() })
     }
 }
 

@@ -1,19 +1,16 @@
 //! The token by which the centre knows the province.
 
 use std::fmt;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use registry_schema::ids::Origin;
 use registry_schema::sensitive::Sensitive;
+use registry_secrets::FileError;
 use thiserror::Error;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 
 /// The longest token in bytes; a larger file is not a token.
 const TOKEN_BYTES_MAX: u64 = 4_096;
-/// Access of the group and of others, which a secret must not have.
-const FOREIGN_ACCESS: u32 = 0o077;
 
 /// A token that fits a header and came from a file that only its owner may read; it is never shown.
 #[derive(Clone)]
@@ -28,26 +25,9 @@ impl fmt::Debug for Token {
 /// The token cannot be used.
 #[derive(Debug, Error)]
 pub enum IdentityError {
-    /// The file cannot be read.
-    #[error("token file {path}: {source}. Put the token that the centre issued into this file", path = .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Others may read or change the file.
-    #[error(
-        "token file {path} is open to others (mode {mode:03o}): run `chmod 600 {path}`, and if others have used this \
-         machine ask the centre for a new token",
-        path = .path.display()
-    )]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
+    /// The file cannot be read, or is open to others.
+    #[error("token file {0}; the centre issues the token that belongs into it")]
+    File(FileError),
     /// The file holds no token.
     #[error("token file {path} holds no token: one line of letters, digits and signs is expected", path = .path.display())]
     NotAToken {
@@ -62,15 +42,13 @@ impl Token {
     /// # Errors
     /// The file cannot be read, is open to others, or holds no token.
     pub fn load(path: &Path) -> Result<Self, IdentityError> {
-        let unreadable = |source| IdentityError::Unreadable { path: path.to_owned(), source };
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        let mode = file.metadata().map_err(unreadable)?.mode() & 0o777;
-        if mode & FOREIGN_ACCESS != 0 {
-            return Err(IdentityError::Open { path: path.to_owned(), mode });
-        }
-        let mut text = String::new();
-        file.take(TOKEN_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
-        Self::parse(&text).ok_or_else(|| IdentityError::NotAToken { path: path.to_owned() })
+        let not_a_token = || IdentityError::NotAToken { path: path.to_owned() };
+        let content = match registry_secrets::read_secret(path, TOKEN_BYTES_MAX) {
+            Ok(content) => content,
+            Err(FileError::TooLarge { .. }) => return Err(not_a_token()),
+            Err(error) => return Err(IdentityError::File(error)),
+        };
+        std::str::from_utf8(&content).ok().and_then(Self::parse).ok_or_else(not_a_token)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -129,6 +107,6 @@ mod tests {
         for content in ["", " \n", "two words", "a\nb", "mật-khẩu", &"a".repeat(5_000)] {
             assert!(matches!(load(content, 0o600), Err(IdentityError::NotAToken { .. })));
         }
-        assert!(matches!(Token::load(Path::new("/nowhere/token")), Err(IdentityError::Unreadable { .. })));
+        assert!(matches!(Token::load(Path::new("/nowhere/token")), Err(IdentityError::File(_))));
     }
 }

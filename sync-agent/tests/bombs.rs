@@ -42,6 +42,33 @@ fn import(folder: &Path, name: &str) -> (bool, String, u64) {
     (ended.success(), std::fs::read_to_string(folder.join("said")).unwrap(), most_kib)
 }
 
+/// A workbook with one sheet, one part of which is another.
+fn workbook_with(path: &Path, part: &str, content: &str) {
+    let relationship = |kind: &str, target: &str| {
+        let kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+        format!("<Relationships><Relationship Id=\"r1\" Type=\"{kinds}/{kind}\" Target=\"{target}\"/></Relationships>")
+    };
+    let (root, sheet) =
+        (relationship("officeDocument", "xl/workbook.xml"), relationship("worksheet", "worksheets/sheet1.xml"));
+    let parts = [
+        ("[Content_Types].xml", "<Types/>"),
+        ("_rels/.rels", root.as_str()),
+        ("xl/_rels/workbook.xml.rels", sheet.as_str()),
+        ("xl/workbook.xml", "<workbook><sheets><sheet name=\"a\" sheetId=\"1\" r:id=\"r1\"/></sheets></workbook>"),
+        ("xl/worksheets/sheet1.xml", "<worksheet><sheetData/></worksheet>"),
+        ("xl/sharedStrings.xml", "<sst/>"),
+        ("xl/styles.xml", "<styleSheet/>"),
+    ];
+    let mut writer = ZipWriter::new(File::create(path).unwrap());
+    for (name, usual) in parts {
+        // Not compressed: what shrinks too well is refused for that alone.
+        let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        writer.start_file(name, stored).unwrap();
+        writer.write_all(if name == part { content } else { usual }.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
 fn bomb(path: &Path, part: &str) {
     let mut writer = ZipWriter::new(File::create(path).unwrap());
     writer.start_file(part, SimpleFileOptions::default()).unwrap();
@@ -53,10 +80,10 @@ fn bomb(path: &Path, part: &str) {
     assert!(path.metadata().unwrap().len() < 4 * 1024 * 1024, "it is small on disk");
 }
 
-#[test]
-fn workbooks_that_unpack_to_a_gigabyte_are_refused_in_little_memory() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+/// A folder with an agent's store, and what importing a small file takes there, in kibibytes.
+fn desk() -> (tempfile::TempDir, u64) {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
     let store = folder.join("hanoi.db").display().to_string();
     let token = folder.join("token").display().to_string();
     let init =
@@ -66,6 +93,33 @@ fn workbooks_that_unpack_to_a_gigabyte_are_refused_in_little_memory() {
     std::fs::write(folder.join("small.csv"), headings).unwrap();
     let (is_good, said, small_kib) = import(folder, "small.csv");
     assert!(is_good && small_kib > 0, "{said}");
+    (scratch, small_kib)
+}
+
+#[test]
+fn what_a_workbook_announces_or_is_full_of_takes_no_more_memory_than_its_bounds_say() {
+    let (scratch, small_kib) = desk();
+    let folder = scratch.path();
+    let check = |part: &str, content: &str, words: &str, growth_kib_max: u64| {
+        workbook_with(&folder.join("odd.xlsx"), part, content);
+        let (is_good, said, kib) = import(folder, "odd.xlsx");
+        assert!(!is_good && said.contains(words), "{part}: {said}");
+        assert!(kib < small_kib + growth_kib_max, "{part}: {small_kib} and {kib} KiB");
+    };
+    let full = |head: &str, tag: &str, times: usize, foot: &str| format!("{head}{}{foot}", tag.repeat(times));
+    let nothing = "have no headings";
+    check("xl/sharedStrings.xml", "<sst/>", nothing, GROWTH_KIB_MAX);
+    check("xl/sharedStrings.xml", "<sst uniqueCount=\"99999999999\"><si/></sst>", "announces", GROWTH_KIB_MAX);
+    let texts = full("<sst>", "<si><t/></si>", 5_000_000, "</sst>");
+    check("xl/sharedStrings.xml", &texts, nothing, 512 * 1024);
+    let styles = full("<styleSheet><cellXfs>", "<xf/>", 1_000_000, "</cellXfs></styleSheet>");
+    check("xl/styles.xml", &styles, nothing, 512 * 1024);
+}
+
+#[test]
+fn workbooks_that_unpack_to_a_gigabyte_are_refused_in_little_memory() {
+    let (scratch, small_kib) = desk();
+    let folder = scratch.path();
     for part in ["xl/sharedStrings.xml", "xl/worksheets/sheet1.xml", "xl/media/picture.png"] {
         bomb(&folder.join("bomb.xlsx"), part);
         let (is_good, said, bomb_kib) = import(folder, "bomb.xlsx");

@@ -9,6 +9,7 @@ mod drill;
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use hub_store::StoreError;
@@ -84,7 +85,8 @@ pub async fn make(
             return Err(BackupError::Taken(taken.to_owned()));
         }
     }
-    fs::create_dir(&partial).map_err(|source| io_error(&partial, source))?;
+    // Everybody's names are in it: until it is encrypted and away it is its owner's.
+    fs::DirBuilder::new().mode(0o700).create(&partial).map_err(|source| io_error(&partial, source))?;
     let made = fill(store, &partial, now_ms, progress).await;
     let renamed = made.and_then(|manifest| {
         fs::rename(&partial, folder)

@@ -1,6 +1,7 @@
 //! Bringing a nation back: from a backup into an empty place.
 
 use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use hub_store::Registry as _;
@@ -36,7 +37,8 @@ pub async fn restore(backup: &Path, to: &Path, nation: u64, now_ms: i64) -> Resu
 
 async fn bring(manifest: &Manifest, copy: &Path, to: &Path, nation: u64, now_ms: i64) -> Result<(), BackupError> {
     let damaged = |what: &str| BackupError::Damaged { place: copy.to_owned(), what: what.to_owned() };
-    let mut file = File::create_new(to).map_err(|source| io_error(to, source))?;
+    let mut options = File::options();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(to).map_err(|source| io_error(to, source))?;
     let (bytes, sha256) = hash(copy, &mut file)?;
     if (bytes, &sha256) != (manifest.bytes, &manifest.sha256) {
         return Err(damaged("it is not the file that the manifest speaks of (size or SHA-256 differ)"));

@@ -1,10 +1,7 @@
 //! What each command does.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use anyhow::Context as _;
 use hub_rules::Node;
 use hub_store::AnyStore;
 use hub_store::ledger::Verb;
@@ -220,22 +217,12 @@ async fn enrol(
     format: Output,
 ) -> anyhow::Result<Exit> {
     let token = Token::new(rand::random());
-    write_secret(token_file, token.expose())
-        .with_context(|| format!("{}: the token cannot be written", token_file.display()))?;
+    registry_secrets::replace(token_file, format!("{}\n", token.expose()).as_bytes())?;
     let name = provinces::enrol(store, province, name, &token, now_ms()).await?;
     let report = serde_json::json!({ "province": province, "name": name, "token_file": token_file });
     print(format, &report, |_| {
         output::line(&format!("{province} {name} is enrolled; its token is in {}", token_file.display()))
     })
-}
-
-/// Writes a file that only its owner can read, also when a file of that name was there before.
-pub(super) fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
 }
 
 async fn audit(store: &AnyStore, format: Output) -> anyhow::Result<Exit> {
@@ -244,7 +231,13 @@ async fn audit(store: &AnyStore, format: Output) -> anyhow::Result<Exit> {
     let intact = report.intact;
     print(format, &report, |report| {
         for defect in &report.defects {
-            output::line(&format!("journal entry {}: {}", defect.journal_id, defect.reason))?;
+            let place = match (defect.journal_id, defect.province, defect.lane) {
+                (0, Some(province), Some(lane)) => format!("lane {lane} of {province}"),
+                (0, Some(province), None) => format!("province {province}"),
+                (0, None, _) => "the ledger".to_owned(),
+                (entry, ..) => format!("journal entry {entry}"),
+            };
+            output::line(&format!("{place}: {}", defect.reason))?;
         }
         let verdict = if report.intact { "intact" } else { "NOT intact" };
         let (entries, changes, lanes) = (report.journal_entries, report.changes, report.lanes);

@@ -25,6 +25,7 @@ use arguments::Arguments;
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
+    registry_schema::sensitive::hush_panics(|words| output::notice(&format!("error: {words}")));
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -76,6 +77,9 @@ fn exit_of(error: &anyhow::Error) -> Exit {
             RulingError::Differs { .. } => Exit::Config,
             RulingError::Store(error) => Exit::from(error),
         };
+    }
+    if error.downcast_ref::<registry_secrets::FileError>().is_some() {
+        return Exit::Io;
     }
     if error.downcast_ref::<std::io::Error>().is_some() { Exit::Io } else { Exit::Failure }
 }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Subcommand;
 use hub_store::ledger::{Ledger as _, Signer, Verb};
 use hub_store::{AnyStore, Journal as _};
@@ -78,7 +77,7 @@ In the province: sync-agent init --enrol hanoi.toml --identity /etc/hotich/ident
         #[arg(long)]
         reason: String,
     },
-    /// Every certificate that was issued
+    /// Every certificate of a province or an operator
     List,
     /// Believe a province's signing key that did not come by enrolment: where certificates come from elsewhere
     #[command(after_help = "Example:
@@ -91,7 +90,7 @@ yet is enrolled.")]
         /// The province
         province: Origin,
         /// The Ed25519 public key, in 64 hexadecimal digits
-        #[arg(long, value_parser = key)]
+        #[arg(long)]
         key: Hash256,
         /// Why
         #[arg(long)]
@@ -104,13 +103,6 @@ impl PkiCommand {
     pub(super) const fn needs_store(&self) -> bool {
         !matches!(self, Self::Init { .. } | Self::Renew | Self::List)
     }
-}
-
-fn key(text: &str) -> Result<Hash256, String> {
-    let byte = |at: usize| text.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
-    let key = bytes.filter(|_| text.len() == 64).and_then(|bytes| Hash256::from_slice(&bytes));
-    key.ok_or_else(|| "a key has 64 hexadecimal digits".to_owned())
 }
 
 /// Runs one command.
@@ -163,7 +155,7 @@ async fn recorded(
             office.act(store, Verb::Issue, &format!("a token for {province}"), &reason).await?;
             let valid = Duration::from_secs(u64::from(hours) * 3_600);
             let token = TokenFile::make(folder, province, rand::random(), valid, now_ms())?;
-            write(&token_file, &token.to_toml())?;
+            registry_secrets::replace(&token_file, token.to_toml().as_bytes())?;
             let report = serde_json::json!({ "province": province, "token_file": token_file,
                 "expires": rfc3339(Some(token.expires_ms)), "authority_sha256": token.authority_sha256 });
             commands::print(format, &report, |_| {
@@ -175,7 +167,7 @@ async fn recorded(
             let bearer: Bearer = format!("urn:hotich:operator:{name}").parse().map_err(anyhow::Error::msg)?;
             let authority = Authority::open(folder)?;
             office.act(store, Verb::Issue, &format!("a certificate for operator {name}"), &reason).await?;
-            write(&file, &authority.issue_with_key(&bearer, now_ms())?)?;
+            registry_secrets::replace(&file, authority.issue_with_key(&bearer, now_ms())?.as_bytes())?;
             Ok(Exit::Success)
         }
         PkiCommand::Revoke { who, reason } => {
@@ -202,10 +194,6 @@ async fn recorded(
     }
 }
 
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    commands::write_secret(path, text.trim_end()).with_context(|| format!("{}: cannot be written", path.display()))
-}
-
 fn list(issued: &[Issued], format: Output) -> anyhow::Result<Exit> {
     commands::print(format, &serde_json::json!({ "certificates": issued }), |_| {
         let mut rows = output::table(&["serial", "bearer", "valid until", "revoked", "why"], 5);
@@ -213,7 +201,7 @@ fn list(issued: &[Issued], format: Output) -> anyhow::Result<Exit> {
             let revoked = issued.revoked.as_ref();
             rows.add_row([
                 issued.serial.clone(),
-                issued.bearer.as_ref().map(Bearer::to_string).unwrap_or_default(),
+                issued.bearer.to_string(),
                 rfc3339(Some(issued.not_after_ms)).unwrap_or_default(),
                 revoked.and_then(|revoked| rfc3339(Some(revoked.revoked_ms))).unwrap_or_default(),
                 revoked.map(|revoked| revoked.reason.clone()).unwrap_or_default(),

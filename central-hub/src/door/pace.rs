@@ -171,11 +171,8 @@ mod tests {
         let grace = Duration::from_millis(200);
         let (sender, bytes) = tokio::sync::mpsc::channel::<Result<Frame<tonic::codegen::Bytes>, Status>>(8);
         let stream = tokio_stream::wrappers::ReceiverStream::new(bytes);
-        let mut body = PacedBody::new(Body::new(Trickle(stream)), grace);
-        let send = |bytes: &'static [u8]| {
-            let sender = sender.clone();
-            async move { sender.send(Ok(Frame::data(bytes.into()))).await.unwrap() }
-        };
+        let mut body = PacedBody::new(Body::new(http_body_util::StreamBody::new(stream)), grace);
+        let send = async |bytes: &'static [u8]| sender.send(Ok(Frame::data(bytes.into()))).await.unwrap();
         let mut next = async || std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
         send(&[0, 0, 0, 0, 1, b'a']).await;
         assert!(next().await.unwrap().is_ok());
@@ -195,19 +192,5 @@ mod tests {
         };
         assert_eq!(ended.code(), tonic::Code::DeadlineExceeded);
         assert!((grace..grace * 4).contains(&began.elapsed()), "{:?}", began.elapsed());
-    }
-
-    struct Trickle(tokio_stream::wrappers::ReceiverStream<Result<Frame<tonic::codegen::Bytes>, Status>>);
-
-    impl HttpBody for Trickle {
-        type Data = tonic::codegen::Bytes;
-        type Error = Status;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
-            futures::Stream::poll_next(Pin::new(&mut self.0), context)
-        }
     }
 }

@@ -20,6 +20,8 @@ const CONNECTIONS_MAX: usize = 1_024;
 const CONNECTIONS_PER_ADDRESS_MAX: usize = 128;
 /// Connections of one certificate's bearer: one that works, and some that the hub does not know to be dead.
 const CONNECTIONS_PER_BEARER_MAX: usize = 8;
+/// The bytes of an IPv6 address that name the network; whoever has one may take any of the 2^64 addresses in it.
+const NETWORK_BYTES: usize = 8;
 /// New connections a second from one address.
 const NEW_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
 /// New connections from one address at once, after a while of silence.
@@ -77,15 +79,16 @@ impl Visitors {
         if self.arrivals.len() > ADDRESSES_MAX {
             self.arrivals.retain_recent();
         }
-        self.arrivals.check_key(&address.ip()).ok()?;
+        let place = place(address.ip());
+        self.arrivals.check_key(&place).ok()?;
         let mut inside = self.inside();
-        let from_there = inside.by_address.get(&address.ip()).copied().unwrap_or_default();
+        let from_there = inside.by_address.get(&place).copied().unwrap_or_default();
         if inside.seats >= CONNECTIONS_MAX || from_there >= CONNECTIONS_PER_ADDRESS_MAX {
             return None;
         }
         inside.seats += 1;
         inside.last += 1;
-        inside.by_address.insert(address.ip(), from_there + 1);
+        inside.by_address.insert(place, from_there + 1);
         Some(Seat { visitors: Arc::clone(self), number: inside.last, address })
     }
 
@@ -120,7 +123,9 @@ impl Visitors {
 impl Inside {
     /// Ends the oldest connection of a bearer who has too many.
     fn make_room(&self, bearer: &Bearer) {
-        let mut theirs = self.named.values().filter(|named| named.bearer == *bearer);
+        // Who was told to go is about to, and makes no room a second time.
+        let stays = |named: &&Named| named.bearer == *bearer && named.ending.borrow().is_none();
+        let mut theirs = self.named.values().filter(stays);
         let oldest = theirs.next();
         if theirs.count() + 1 >= CONNECTIONS_PER_BEARER_MAX {
             oldest.iter().for_each(|named| named.end(Ending::Aged));
@@ -146,11 +151,23 @@ impl Drop for Seat {
         let mut inside = self.visitors.inside();
         inside.seats -= 1;
         inside.named.remove(&self.number);
-        let ip = self.address.ip();
-        match inside.by_address.get_mut(&ip) {
+        let place = place(self.address.ip());
+        match inside.by_address.get_mut(&place) {
             Some(count) if *count > 1 => *count -= 1,
-            _ => drop(inside.by_address.remove(&ip)),
+            _ => drop(inside.by_address.remove(&place)),
         }
+    }
+}
+
+/// The place that a connection is counted under: an address of IPv4, a network of IPv6.
+fn place(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let mut octets = address.octets();
+            octets[NETWORK_BYTES..].fill(0);
+            IpAddr::from(octets)
+        }
+        address => address,
     }
 }
 
@@ -227,6 +244,24 @@ mod tests {
     }
 
     #[test]
+    fn all_addresses_of_one_network_are_one_place() {
+        let check = |address: &str, expected: &str| {
+            assert_eq!(place(address.parse().unwrap()), expected.parse::<IpAddr>().unwrap(), "{address}");
+        };
+        check("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::");
+        check("2001:db8:1:2:ffff::1", "2001:db8:1:2::");
+        check("2001:db8:1:3::1", "2001:db8:1:3::");
+        check("::ffff:10.0.0.1", "10.0.0.1");
+        check("10.0.0.1", "10.0.0.1");
+        let visitors = patient();
+        let sit = |last: u16| visitors.seat(SocketAddr::from(([0x2001, 0xdb8, 0, 1, 0, 0, 0, last], 1)));
+        let seats: Vec<_> = (0..500).filter_map(sit).collect();
+        assert_eq!(seats.len(), CONNECTIONS_PER_ADDRESS_MAX);
+        drop(seats);
+        assert!(visitors.inside().by_address.is_empty());
+    }
+
+    #[test]
     fn there_is_a_bound_on_everybody_together() {
         let visitors = patient();
         let seats: Vec<_> = (0..u8::MAX).flat_map(|last| sit(&visitors, [10, 0, 0, last], 64)).collect();
@@ -239,7 +274,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (bearer, fingerprint) = ("urn:hotich:province:01@2008".parse::<Bearer>().unwrap(), Hash256([0; 32]));
         let mut visits = Vec::new();
-        for number in 0..=CONNECTIONS_PER_BEARER_MAX {
+        for number in 0..CONNECTIONS_PER_BEARER_MAX + 5 {
             let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let (bearer, serial) = (bearer.clone(), number.to_string());
             let certificate = Certificate { bearer, serial, fingerprint, not_before_ms: 0, not_after_ms: i64::MAX };
@@ -247,7 +282,7 @@ mod tests {
             visits.push(visitors.receive(Box::new(stream), Who::Bearer(Arc::new(certificate)), seat, 0));
         }
         let is_told = |visit: &Visit| visit.connect_info().ending.borrow().is_some();
-        assert!(is_told(&visits[0]) && !visits[1..].iter().any(is_told));
+        assert!(visits[..5].iter().all(is_told) && !visits[5..].iter().any(is_told));
     }
 
     #[test]

@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 use super::tls::{self, Made};
 use super::visitors::Visitors;
 use crate::clock::now_ms;
-use crate::pki::{Authority, Folder, PkiError};
+use crate::pki::{Authority, Folder, OF_HANDSHAKES, PkiError};
 
 /// How often the folder is looked at: a revocation is in force within a second.
 const LOOK: Duration = Duration::from_millis(500);
-/// The files that handshakes depend on.
-const WATCHED: [&str; 4] = ["ca.pem", "hub.pem", "hub.key", "crl.pem"];
+/// How often it is looked whether the revocation list is to be made anew.
+const LIST_LOOK: Duration = Duration::from_secs(60);
 
 /// What is used for handshakes now.
 pub(super) struct Keys {
@@ -34,8 +34,11 @@ impl Keys {
     /// Reads the folder.
     pub(super) fn load(folder: Folder, now_ms: i64) -> Result<Self, PkiError> {
         renew_revocations(&folder, now_ms);
-        let made = RwLock::new(tls::make(&folder)?);
-        Ok(Self { folder, made })
+        let made = tls::make(&folder)?;
+        if made.revoked.is_none() {
+            tracing::warn!("there is no crl.pem: revoked certificates are not noticed");
+        }
+        Ok(Self { folder, made: RwLock::new(made) })
     }
 
     /// For the next handshake.
@@ -47,26 +50,24 @@ impl Keys {
 
     /// The certificates that were revoked.
     pub(super) fn revoked(&self) -> BTreeSet<String> {
-        self.made.read().unwrap_or_else(PoisonError::into_inner).revoked.clone()
+        self.made.read().unwrap_or_else(PoisonError::into_inner).revoked.clone().unwrap_or_default()
     }
 
     /// Follows the folder until told to stop. Files that cannot be used change nothing, and are looked at again.
     pub(super) async fn watch(self: Arc<Self>, visitors: Arc<Visitors>, stop: CancellationToken) {
-        let mut seen = None;
-        let mut complained = false;
-        let interval = Authority::open(&self.folder).ok().map(|authority| authority.revocation_interval());
-        let mut renewed = Instant::now();
+        let (mut seen, mut complained) = (None, false);
+        let (mut renewed, mut looked) = (Instant::now(), Instant::now());
         while !stop.is_cancelled() {
-            if interval.is_some_and(|interval| renewed.elapsed() >= interval) {
-                renew_revocations(&self.folder, now_ms());
-                renewed = Instant::now();
+            if looked.elapsed() >= LIST_LOOK {
+                looked = Instant::now();
+                if is_due(&self.folder, renewed) && renew_revocations(&self.folder, now_ms()) {
+                    renewed = Instant::now();
+                }
             }
             let look = self.look();
             if seen.as_ref() != Some(&look) {
-                match tls::make(&self.folder) {
-                    Ok(made) => {
-                        let revoked = made.revoked.clone();
-                        *self.made.write().unwrap_or_else(PoisonError::into_inner) = made;
+                match self.read_anew() {
+                    Ok(revoked) => {
                         visitors.end_revoked(&revoked);
                         if seen.replace(look).is_some() {
                             tracing::info!(revoked = revoked.len(), "certificates were read anew");
@@ -87,20 +88,88 @@ impl Keys {
         }
     }
 
+    /// Puts what the folder holds in force; the certificates that are revoked from now on.
+    fn read_anew(&self) -> Result<BTreeSet<String>, PkiError> {
+        let fresh = tls::make(&self.folder)?;
+        let mut made = self.made.write().unwrap_or_else(PoisonError::into_inner);
+        if made.revoked.is_some() && fresh.revoked.is_none() {
+            // Whoever replaces a file in two steps must not let in, between them, all who were ever revoked.
+            return Err(self.folder.content("crl.pem", "it was here and is gone; put the revocation list back"));
+        }
+        let revoked = fresh.revoked.clone().unwrap_or_default();
+        *made = fresh;
+        Ok(revoked)
+    }
+
     fn look(&self) -> Look {
         let look = |name: &&str| {
             let metadata = std::fs::metadata(self.folder.file(name)).ok()?;
             Some((metadata.modified().ok()?, metadata.len()))
         };
-        Look { files: WATCHED.iter().map(look).collect() }
+        Look { files: OF_HANDSHAKES.iter().map(look).collect() }
     }
 }
 
+/// Whether the list serves for less than half its time yet. The authority's key may come and go: it is looked for anew.
+fn is_due(folder: &Folder, renewed: Instant) -> bool {
+    Authority::open(folder).is_ok_and(|authority| renewed.elapsed() >= authority.revocation_interval())
+}
+
 /// A revocation list that is too old lets nobody in; where the authority's key is at hand, the hub makes the next one.
-fn renew_revocations(folder: &Folder, now_ms: i64) {
-    if let Ok(authority) = Authority::open(folder)
-        && let Err(error) = authority.renew_revocations(now_ms)
-    {
-        tracing::error!(%error, "the revocation list cannot be made anew");
+/// Whether it did.
+fn renew_revocations(folder: &Folder, now_ms: i64) -> bool {
+    let Ok(authority) = Authority::open(folder) else { return false };
+    let renewed = authority.renew_revocations(now_ms);
+    if let Err(error) = &renewed {
+        tracing::error!(%error, "the revocation list cannot be made anew; it is tried again in a minute");
+    }
+    renewed.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::Settings;
+
+    fn keys() -> (tempfile::TempDir, Authority, Keys) {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = Folder::new(scratch.path().join("pki"));
+        let authority = Authority::init(&folder, &Settings::default(), "test", now_ms()).unwrap();
+        let keys = Keys::load(folder, now_ms()).unwrap();
+        (scratch, authority, keys)
+    }
+
+    #[test]
+    fn a_list_that_vanishes_or_is_half_written_leaves_the_earlier_one_in_force() {
+        let (_scratch, authority, keys) = keys();
+        authority.issue_with_key(&"urn:hotich:province:01@2008".parse().unwrap(), now_ms()).unwrap();
+        let serials: BTreeSet<_> = authority.revoke("01@2008", "stolen", now_ms()).unwrap().into_iter().collect();
+        assert_eq!(keys.read_anew().unwrap(), serials);
+        let place = keys.folder.file("crl.pem");
+        let list = std::fs::read(&place).unwrap();
+        std::fs::remove_file(&place).unwrap();
+        assert!(keys.read_anew().unwrap_err().to_string().contains("crl.pem"));
+        std::fs::write(&place, b"").unwrap();
+        assert!(keys.read_anew().is_err());
+        std::fs::write(&place, &list[..list.len() / 2]).unwrap();
+        assert!(keys.read_anew().is_err());
+        assert_eq!(keys.revoked(), serials);
+        std::fs::write(&place, &list).unwrap();
+        assert_eq!(keys.read_anew().unwrap(), serials);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_is_due_at_half_its_time_where_the_authoritys_key_is_at_hand() {
+        let (_scratch, authority, keys) = keys();
+        let began = Instant::now();
+        tokio::time::advance(authority.revocation_interval() - Duration::from_secs(1)).await;
+        assert!(!is_due(&keys.folder, began));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(is_due(&keys.folder, began));
+        let (key, away) = (keys.folder.file("ca.key"), keys.folder.file("elsewhere"));
+        std::fs::rename(&key, &away).unwrap();
+        assert!(!is_due(&keys.folder, began) && !renew_revocations(&keys.folder, now_ms()));
+        std::fs::rename(&away, &key).unwrap();
+        assert!(is_due(&keys.folder, began) && renew_revocations(&keys.folder, now_ms()));
     }
 }

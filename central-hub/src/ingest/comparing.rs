@@ -9,7 +9,7 @@ use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use hub_rules::State;
 use hub_rules::plan::RecordRow;
 use hub_rules::reading::Reading;
-use hub_store::holdings::{Agreement, Fence, Resync, ResyncState};
+use hub_store::holdings::{Agreement, Fence, Resync, ResyncReport, ResyncState};
 use hub_store::{NationalStore, StoreError};
 use prost::Message as _;
 use registry_proto::frame::Opened;
@@ -33,6 +33,8 @@ const WIDE_MAX: u64 = 8;
 const LOOK_INTERVAL: Duration = Duration::from_millis(400);
 /// How often an agreement that lasts is written down.
 const NOTE_INTERVAL: Duration = Duration::from_secs(60);
+/// Characters that are kept of what a province says about a comparison.
+const DETAIL_CHARS_MAX: usize = 200;
 /// Comparisons of a province that are looked through for the open ones.
 const OPEN_MAX: usize = 8;
 
@@ -244,19 +246,7 @@ impl<S: NationalStore + 'static> Comparing<S> {
         let is_current = |current: &mut Current| current.resync.id.cast_unsigned() == report.resync_id;
         let Some(mut current) = self.current.take_if(is_current) else { return Ok(()) };
         let resync = &mut current.resync;
-        let found = &mut resync.report;
-        found.bytes += report.encoded_len() as u64;
-        found.altered += report.altered;
-        found.only_here += report.only_here;
-        found.only_there += report.only_there;
-        found.repaired += report.repaired;
-        found.restored += report.restored;
-        found.quarantined += report.quarantined;
-        found.damaged_in_province += report.damaged;
-        found.rows_read += report.rows_read;
-        if !report.detail.is_empty() {
-            found.detail = report.detail.chars().take(200).collect();
-        }
+        add(&mut resync.report, &report);
         resync.state = match report.phase() {
             ResyncPhase::Equal => ResyncState::Done,
             ResyncPhase::Repaired if report.more => ResyncState::Offered,
@@ -312,6 +302,28 @@ impl<S: NationalStore + 'static> Comparing<S> {
     }
 }
 
+/// Adds what a province says to what is known of a comparison. Its numbers are anybody's, and its words are shown on the
+/// terminals of operators, which obey control characters.
+fn add(found: &mut ResyncReport, said: &v1::ResyncReport) {
+    let sums = [
+        (&mut found.bytes, said.encoded_len() as u64),
+        (&mut found.altered, said.altered),
+        (&mut found.only_here, said.only_here),
+        (&mut found.only_there, said.only_there),
+        (&mut found.repaired, said.repaired),
+        (&mut found.restored, said.restored),
+        (&mut found.quarantined, said.quarantined),
+        (&mut found.damaged_in_province, said.damaged),
+        (&mut found.rows_read, said.rows_read),
+    ];
+    for (sum, more) in sums {
+        *sum = sum.saturating_add(more);
+    }
+    if !said.detail.is_empty() {
+        found.detail = said.detail.chars().filter(|c| !c.is_control()).take(DETAIL_CHARS_MAX).collect();
+    }
+}
+
 /// The states that the hub holds of some records, in messages of moderate size.
 async fn states<S: NationalStore>(
     store: &S,
@@ -337,4 +349,19 @@ async fn states<S: NationalStore>(
     }
     messages.push(v1::ResyncStates { resync_id, states, is_last: true }.into());
     Ok(messages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_province_may_say_any_number_and_no_control_character() {
+        let mut found = ResyncReport::default();
+        let said = v1::ResyncReport { altered: u64::MAX, detail: "\u{1b}[2Jdone\n".repeat(100), ..Default::default() };
+        add(&mut found, &said);
+        add(&mut found, &said);
+        assert_eq!((found.altered, found.detail.chars().count()), (u64::MAX, DETAIL_CHARS_MAX));
+        assert!(found.detail.starts_with("[2Jdone[2J"), "{}", found.detail);
+    }
 }

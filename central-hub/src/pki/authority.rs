@@ -162,7 +162,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&request.public_key, &self.issuer)?.der().to_vec();
         let parsed = Certificate::parse(&certificate).map_err(PkiError::Refused)?;
-        issued::note(&self.folder, &parsed, now_ms)?;
+        issued::note(&self.folder, &Issued::of(&parsed, now_ms))?;
         Ok(certificate)
     }
 
@@ -186,28 +186,32 @@ impl Authority {
         token::spend(&self.folder, token, now_ms)
     }
 
-    /// Revokes the certificates of a bearer, or the one with a serial number; says which.
+    /// Revokes the certificates of a bearer, or the one with a serial number; says which. What was revoked before stays
+    /// so, and stands on the list that is made: the same command again finishes one that was cut short.
     ///
     /// # Errors
     /// There is none, or the folder cannot be written.
     pub fn revoke(&self, who: &str, reason: &str, now_ms: i64) -> Result<Vec<String>, PkiError> {
         let lock = self.folder.lock()?;
         let is_meant = |issued: &Issued| {
-            let bearer = issued.bearer.as_ref().map(Bearer::to_string).unwrap_or_default();
+            let bearer = issued.bearer.to_string();
             issued.serial == who || bearer == who || bearer.ends_with(&format!(":{who}"))
         };
-        let meant = issued::list(&self.folder)?.into_iter().filter(|issued| issued.revoked.is_none());
-        let serials: Vec<String> = meant.filter(is_meant).map(|issued| issued.serial).collect();
-        if serials.is_empty() {
-            let what = format!("no certificate in force is {who}'s; `central-hub pki list` names those there are");
+        let meant: Vec<Issued> = issued::list(&self.folder)?.into_iter().filter(is_meant).collect();
+        if meant.is_empty() {
+            let what = format!("no certificate is {who}'s; `central-hub pki list` names those there are");
             return Err(PkiError::Refused(what));
         }
-        let revoked =
-            |serial: &String| Revoked { serial: serial.clone(), revoked_ms: now_ms, reason: reason.to_owned() };
-        issued::revoke(&self.folder, &serials.iter().map(revoked).collect::<Vec<_>>())?;
+        let in_force = meant.iter().filter(|issued| issued.revoked.is_none());
+        let revoked = in_force.map(|issued| Revoked {
+            serial: issued.serial.clone(),
+            revoked_ms: now_ms,
+            reason: reason.to_owned(),
+        });
+        issued::revoke(&self.folder, &revoked.collect::<Vec<_>>())?;
         drop(lock);
         self.renew_revocations(now_ms)?;
-        Ok(serials)
+        Ok(meant.into_iter().map(|issued| issued.serial).collect())
     }
 
     /// Makes the revocation list anew.
@@ -235,7 +239,7 @@ impl Authority {
         self.folder.write(REVOKED, list.signed_by(&self.issuer)?.pem()?.as_bytes())
     }
 
-    /// Every certificate that was issued, oldest first.
+    /// Every certificate that was issued to somebody else, oldest first.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -315,6 +319,42 @@ mod tests {
         for revoked in [shown, next] {
             assert!(matches!(authority.renew(&revoked, request.der(), 3), Err(PkiError::Refused(_))));
         }
+    }
+
+    #[test]
+    fn a_revocation_that_was_cut_short_is_finished_by_the_same_command() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = Folder::new(scratch.path().join("pki"));
+        let authority = Authority::init(&folder, &Settings::default(), "test", 0).unwrap();
+        authority.issue_with_key(&"urn:hotich:province:01@2008".parse().unwrap(), 0).unwrap();
+        let before = folder.read(REVOKED).unwrap();
+        let serials = authority.revoke("01@2008", "stolen", 1).unwrap();
+        // The disk was full when the list was to be written.
+        folder.write(REVOKED, &before).unwrap();
+        assert_eq!(authority.revoke("01@2008", "stolen", 2).unwrap(), serials);
+        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let listed = super::super::Trust::load(&folder, &provider).unwrap().revoked.unwrap();
+        assert!(serials.iter().all(|serial| listed.contains(serial)));
+        assert_eq!(issued::revocations(&folder).unwrap().len(), 1, "it was revoked once");
+        assert!(authority.revoke("79@2008", "stolen", 3).is_err());
+    }
+
+    #[test]
+    fn a_write_that_the_power_cut_short_keeps_nobody_from_revoking() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = Folder::new(scratch.path().join("pki"));
+        let authority = Authority::init(&folder, &Settings::default(), "test", 0).unwrap();
+        let bearer: Bearer = "urn:hotich:province:01@2008".parse().unwrap();
+        let request = CertificateParams::default().serialize_request(&KeyPair::generate().unwrap()).unwrap();
+        let mut serials = Vec::new();
+        for _ in 0..2 {
+            let issued = Certificate::parse(&authority.issue(&bearer, request.der(), 0).unwrap()).unwrap();
+            serials.push(issued.serial);
+            let place = folder.file("issued.jsonl");
+            let half = [std::fs::read(&place).unwrap(), b"{\"serial\":\"4".to_vec()].concat();
+            std::fs::write(&place, half).unwrap();
+        }
+        assert_eq!(authority.revoke("01@2008", "stolen", 2).unwrap(), serials);
     }
 
     #[test]

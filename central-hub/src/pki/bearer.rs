@@ -68,7 +68,7 @@ impl Certificate {
 }
 
 /// A serial number as it is written here: without leading zeros.
-pub(crate) fn serial(bytes: &[u8]) -> String {
+pub(super) fn serial(bytes: &[u8]) -> String {
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     text.trim_start_matches("00").to_owned()
 }

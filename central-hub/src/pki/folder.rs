@@ -1,13 +1,13 @@
 //! The folder of certificates and keys.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::PathBuf;
 
 use registry_proto::signature::SigningKey;
-use rustls::pki_types::PrivateKeyDer;
+use registry_secrets::FileError;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
 /// The authority's certificate; several in one file while one authority takes over from another.
@@ -22,40 +22,22 @@ pub(super) const HUB_KEY: &str = "hub.key";
 pub(super) const SIGNING_KEY: &str = "signing.key";
 /// The certificates that were revoked.
 pub(super) const REVOKED: &str = "crl.pem";
+/// The files that handshakes depend on.
+pub(crate) const OF_HANDSHAKES: [&str; 4] = [AUTHORITY, HUB, HUB_KEY, REVOKED];
 /// Who writes in the folder holds the lock of this file.
 const LOCK: &str = "pki.lock";
 /// The largest file of the folder, in bytes; a revocation list of ten thousand certificates has half a megabyte.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// Access of the group and of others, which a secret must not have.
-const FOREIGN_ACCESS: u32 = 0o077;
-/// Access of others, which a secret that a service manager hands over must not have.
-const STRANGERS_ACCESS: u32 = 0o007;
-/// Where a service manager puts the secrets of a service (systemd.exec, `LoadCredential=`).
-const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+/// The largest list of what was issued or revoked, in bytes: a million certificates, of which a country whose
+/// certificates live for a day makes thirty-five thousand a year.
+const LIST_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Why certificates cannot be used or made.
 #[derive(Debug, Error)]
 pub enum PkiError {
-    /// A file cannot be read or written.
-    #[error("{path}: {source}", path = .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Others may read or change a key.
-    #[error(
-        "{path} is open to others (mode {mode:03o}): run `chmod 600 {path}`, and if others have used this machine make a \
-         new key",
-        path = .path.display()
-    )]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
+    /// A file cannot be read or written, or a key is open to others.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file does not hold what it should.
     #[error("{path}: {what}", path = .path.display())]
     Content {
@@ -99,9 +81,9 @@ impl Folder {
 
     /// Makes the folder, for its owner only.
     pub(super) fn create(&self) -> Result<(), PkiError> {
-        let made = std::fs::create_dir_all(&self.path)
-            .and_then(|()| std::fs::set_permissions(&self.path, Permissions::from_mode(0o700)));
-        made.map_err(|source| PkiError::File { path: self.path.clone(), source })
+        registry_secrets::create_folder(&self.path)?;
+        let closed = std::fs::set_permissions(&self.path, Permissions::from_mode(0o700));
+        Ok(closed.map_err(|error| FileError::system(&self.path, error))?)
     }
 
     /// Waits until nobody else writes in the folder; the lock ends with the file.
@@ -109,32 +91,44 @@ impl Folder {
         let path = self.file(LOCK);
         let locked = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
         let locked = locked.and_then(|file| file.lock().map(|()| file));
-        locked.map_err(|source| PkiError::File { path, source })
+        Ok(locked.map_err(|error| FileError::system(&path, error))?)
     }
 
     /// What a file holds.
     pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, PkiError> {
-        read(&self.file(name), false)
+        Ok(registry_secrets::read(&self.file(name), FILE_BYTES_MAX)?)
     }
 
     /// What a file holds that only its owner may read.
     pub(super) fn read_secret(&self, name: &str) -> Result<Vec<u8>, PkiError> {
-        read(&self.file(name), true)
+        Ok(registry_secrets::read_secret(&self.file(name), FILE_BYTES_MAX)?)
     }
 
     /// Puts a file in its place, whole or not at all; only its owner may read it.
     pub(super) fn write(&self, name: &str, content: &[u8]) -> Result<(), PkiError> {
-        let path = self.file(name);
-        replace(&path, content).map_err(|source| PkiError::File { path, source })
+        Ok(registry_secrets::replace(&self.file(name), content)?)
     }
 
-    /// Adds a line to a file and makes it durable.
+    /// The lines of a list that only grows.
+    pub(super) fn lines(&self, name: &str) -> Result<Vec<String>, PkiError> {
+        Ok(registry_secrets::read_lines(&self.file(name), LIST_BYTES_MAX)?)
+    }
+
+    /// Adds a line to a list and makes it durable; the folder is locked.
     pub(super) fn append(&self, name: &str, line: &str) -> Result<(), PkiError> {
-        let path = self.file(name);
-        let mut options = OpenOptions::new();
-        let opened = options.create(true).append(true).mode(0o600).open(&path);
-        let written = opened.and_then(|mut file| writeln!(file, "{line}").and_then(|()| file.sync_all()));
-        written.map_err(|source| PkiError::File { path, source })
+        Ok(registry_secrets::append_line(&self.file(name), line)?)
+    }
+
+    /// The certificates in a file, at least one.
+    pub(super) fn certificates(&self, name: &str) -> Result<Vec<CertificateDer<'static>>, PkiError> {
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.read(name)?).collect();
+        let none = || self.content(name, "this is no certificate in PEM");
+        found.ok().filter(|found| !found.is_empty()).ok_or_else(none)
+    }
+
+    /// The hub's certificate, and those that lead to the authority.
+    pub(crate) fn hub_certificates(&self) -> Result<Vec<CertificateDer<'static>>, PkiError> {
+        self.certificates(HUB)
     }
 
     /// The hub's private key.
@@ -159,37 +153,6 @@ impl Folder {
     pub(crate) fn content(&self, name: &str, what: &str) -> PkiError {
         PkiError::Content { path: self.file(name), what: what.to_owned() }
     }
-}
-
-/// Reads a file that is not larger than any of ours.
-pub(crate) fn read(path: &Path, is_secret: bool) -> Result<Vec<u8>, PkiError> {
-    let failed = |source| PkiError::File { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.mode() & 0o777;
-    let handed_over = std::env::var_os(CREDENTIALS).is_some_and(|folder| path.starts_with(folder));
-    let foreign = if handed_over { STRANGERS_ACCESS } else { FOREIGN_ACCESS };
-    if is_secret && mode & foreign != 0 {
-        return Err(PkiError::Open { path: path.to_owned(), mode });
-    }
-    let mut content = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut content).map_err(failed)?;
-    if content.len() as u64 > FILE_BYTES_MAX {
-        return Err(PkiError::Content {
-            path: path.to_owned(),
-            what: "this is larger than any certificate".to_owned(),
-        });
-    }
-    Ok(content)
-}
-
-/// Replaces a file by one that only its owner may read, in one step.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let fresh = path.with_extension("new");
-    let _ = std::fs::remove_file(&fresh);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)
 }
 
 #[cfg(test)]

@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::sign::CertifiedKey;
 
 use super::bearer::{Bearer, Certificate};
-use super::folder::{AUTHORITY, Folder, PkiError, REVOKED, read};
+use super::folder::{Folder, PkiError};
+use super::trust::Trust;
+
+/// The largest file with a certificate, those that lead to the authority, and the key, in bytes.
+const IDENTITY_BYTES_MAX: u64 = 256 * 1024;
 
 /// The bearer of the certificate in a file, which must be genuine, in force, and beside its key.
 ///
@@ -18,25 +20,14 @@ use super::folder::{AUTHORITY, Folder, PkiError, REVOKED, read};
 /// It is not.
 pub fn identify(file: &Path, folder: &Folder, now_ms: i64) -> Result<Bearer, PkiError> {
     let refused = |what: &dyn std::fmt::Display| PkiError::Refused(format!("{}: {what}", file.display()));
-    let pem = read(file, true)?;
+    let pem = registry_secrets::read_secret(file, IDENTITY_BYTES_MAX)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let chain = chain.map_err(|_| refused(&"this is no certificate in PEM"))?;
     let Some((own, others)) = chain.split_first() else { return Err(refused(&"there is no certificate in it")) };
     let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| refused(&"there is no key in it"))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     CertifiedKey::from_der(chain.clone(), key, &provider).map_err(|error| refused(&error))?;
-    let mut roots = RootCertStore::empty();
-    for root in CertificateDer::pem_slice_iter(&folder.read(AUTHORITY)?) {
-        let root = root.map_err(|_| folder.content(AUTHORITY, "this is no certificate in PEM"))?;
-        roots.add(root).map_err(|error| folder.content(AUTHORITY, &error.to_string()))?;
-    }
-    let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-    if folder.has(REVOKED) {
-        let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&folder.read(REVOKED)?).collect();
-        let lists = lists.map_err(|_| folder.content(REVOKED, "this is no revocation list in PEM"))?;
-        verifier = verifier.with_crls(lists);
-    }
-    let verifier = verifier.build().map_err(|error| folder.content(REVOKED, &error.to_string()))?;
+    let verifier = Trust::load(folder, &provider)?.verifier(folder)?;
     let now = UnixTime::since_unix_epoch(std::time::Duration::from_millis(u64::try_from(now_ms).unwrap_or_default()));
     verifier.verify_client_cert(own, others, now).map_err(|error| refused(&error))?;
     Ok(Certificate::parse(own).map_err(|what| refused(&what))?.bearer)
@@ -59,7 +50,7 @@ mod tests {
         let lan = Bearer::Operator("lan".to_owned());
         let write = |name: &str, pem: &str| {
             let path = scratch.path().join(name);
-            super::super::folder::replace(&path, pem.as_bytes()).unwrap();
+            registry_secrets::replace(&path, pem.as_bytes()).unwrap();
             path
         };
         let own = authority.issue_with_key(&lan, 0).unwrap();
@@ -75,6 +66,13 @@ mod tests {
         let strange = Folder::new(scratch.path().join("strange"));
         let strange = Authority::init(&strange, &settings, "test", 0).unwrap();
         refused(&write("strange.pem", &strange.issue_with_key(&lan, 0).unwrap()), HOUR_MS);
+        let long = Settings { bearer_hours: 8_784, ..settings };
+        let lasting = Authority::init(&Folder::new(scratch.path().join("lasting")), &long, "test", 0).unwrap();
+        let lasting = (write("lasting.pem", &lasting.issue_with_key(&lan, 0).unwrap()), scratch.path().join("lasting"));
+        let (lasting, its_folder) = (lasting.0, Folder::new(lasting.1));
+        let week_ms = i64::from(long.revocation_hours) * HOUR_MS;
+        assert_eq!(identify(&lasting, &its_folder, week_ms - 1_000).unwrap(), lan);
+        assert!(identify(&lasting, &its_folder, week_ms + 1_000).is_err(), "nobody knows what was revoked since");
         authority.revoke("lan", "left", HOUR_MS).unwrap();
         refused(&file, HOUR_MS);
     }

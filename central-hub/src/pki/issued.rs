@@ -8,13 +8,14 @@ use super::folder::{Folder, PkiError};
 const ISSUED: &str = "issued.jsonl";
 const REVOKED: &str = "revoked.jsonl";
 
-/// A certificate that the authority issued.
+/// A certificate that the authority issued to somebody else; that of the hub itself is not noted, since nobody who calls
+/// the hub asks for a list of what was revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issued {
     /// Its number, in hexadecimal.
     pub serial: String,
-    /// Who bears it; `None` for the hub itself.
-    pub bearer: Option<Bearer>,
+    /// Who bears it.
+    pub bearer: Bearer,
     /// SHA-256 of its DER, in hexadecimal.
     pub fingerprint: String,
     /// When it was issued, in Unix milliseconds.
@@ -37,17 +38,23 @@ pub struct Revoked {
     pub reason: String,
 }
 
+impl Issued {
+    /// What is noted of a certificate.
+    pub(super) fn of(certificate: &Certificate, issued_ms: i64) -> Self {
+        Self {
+            serial: certificate.serial.clone(),
+            bearer: certificate.bearer.clone(),
+            fingerprint: certificate.fingerprint.to_string(),
+            issued_ms,
+            not_after_ms: certificate.not_after_ms,
+            revoked: None,
+        }
+    }
+}
+
 /// Notes that a certificate is issued, before it is handed out.
-pub(super) fn note(folder: &Folder, certificate: &Certificate, issued_ms: i64) -> Result<(), PkiError> {
-    let issued = Issued {
-        serial: certificate.serial.clone(),
-        bearer: Some(certificate.bearer.clone()),
-        fingerprint: certificate.fingerprint.to_string(),
-        issued_ms,
-        not_after_ms: certificate.not_after_ms,
-        revoked: None,
-    };
-    folder.append(ISSUED, &line(&issued))
+pub(super) fn note(folder: &Folder, issued: &Issued) -> Result<(), PkiError> {
+    folder.append(ISSUED, &line(issued))
 }
 
 /// Notes that certificates are revoked.
@@ -77,10 +84,10 @@ fn line<T: Serialize>(value: &T) -> String {
 }
 
 fn lines<T: serde::de::DeserializeOwned>(folder: &Folder, name: &str) -> Result<Vec<T>, PkiError> {
-    if !folder.has(name) {
-        return Ok(Vec::new());
-    }
-    let text = String::from_utf8(folder.read(name)?).map_err(|_| folder.content(name, "this is no text"))?;
-    let parse = |line: &str| serde_json::from_str(line).map_err(|error| folder.content(name, &error.to_string()));
-    text.lines().map(parse).collect()
+    let unreadable = |at: usize, error: &dyn std::fmt::Display| {
+        let what = format!("line {} was altered ({error}); put the file back from a backup", at + 1);
+        folder.content(name, &what)
+    };
+    let lines = folder.lines(name)?.into_iter().enumerate();
+    lines.map(|(at, line)| serde_json::from_str(&line).map_err(|error| unreadable(at, &error))).collect()
 }

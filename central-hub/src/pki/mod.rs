@@ -8,12 +8,14 @@ mod bearer;
 mod issued;
 mod authority;
 mod token;
+mod trust;
 mod identify;
 
 pub use authority::{Authority, Settings};
-pub(crate) use bearer::serial;
 pub use bearer::{Bearer, Certificate};
+pub(crate) use folder::OF_HANDSHAKES;
 pub use folder::{Folder, PkiError};
 pub use identify::identify;
 pub use issued::Issued;
 pub use token::{TOKEN_HOURS_MAX, TokenFile};
+pub(crate) use trust::Trust;

@@ -73,8 +73,8 @@ pub(super) fn spend(folder: &Folder, token: &str, now_ms: i64) -> Result<Origin,
         || PkiError::Refused("the token is unknown, spent, or too old; ask the centre for a new one".to_owned());
     let name = place(token);
     let content = folder.read(&name).map_err(|_| refused())?;
-    // Of two that show the same token at once, one removes the file.
-    std::fs::remove_file(folder.file(&name)).map_err(|_| refused())?;
+    // Of two that show the same token at once, one removes the file; it is gone for good before anything is issued.
+    registry_secrets::remove(&folder.file(&name)).map_err(|_| refused())?;
     let waiting: Waiting = serde_json::from_slice(&content).map_err(|_| refused())?;
     if waiting.expires_ms <= now_ms { Err(refused()) } else { Ok(waiting.province) }
 }

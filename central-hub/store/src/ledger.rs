@@ -1,7 +1,9 @@
 //! What operators did and saw, who may do what, and whose signatures are believed.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
+use hub_rules::verdict::Verdict;
 use registry_schema::digest::{Hash256, hash_parts};
 use registry_schema::ids::Origin;
 use serde::{Deserialize, Serialize};
@@ -42,11 +44,13 @@ pub enum Verb {
     Backup,
     /// The nation came back from a backup.
     Restore,
+    /// Answers were journaled; the store notes it with them, in one transaction.
+    Answer,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Look,
         Self::Refuse,
         Self::Resolve,
@@ -62,6 +66,7 @@ impl Verb {
         Self::Export,
         Self::Backup,
         Self::Restore,
+        Self::Answer,
     ];
 
     /// The stored word.
@@ -83,6 +88,7 @@ impl Verb {
             Self::Export => "export",
             Self::Backup => "backup",
             Self::Restore => "restore",
+            Self::Answer => "answer",
         }
     }
 
@@ -106,6 +112,33 @@ pub struct Act {
     pub object: String,
     /// Why.
     pub reason: String,
+}
+
+impl Act {
+    /// The acts that name these verdicts, one for each operator. Whoever alters, adds or takes out a verdict of the
+    /// journal would have to alter the chain of acts as well.
+    #[must_use]
+    pub fn answering<'v>(verdicts: impl Iterator<Item = (&'v Verdict, i64)>) -> Vec<Self> {
+        let mut by_operator: BTreeMap<&str, (i64, Vec<String>)> = BTreeMap::new();
+        for (verdict, at_ms) in verdicts {
+            let (_, names) = by_operator.entry(&verdict.operator).or_insert((at_ms, Vec::new()));
+            names.push(verdict.id().to_string());
+        }
+        let act = |(who, (at_ms, names)): (&str, (i64, Vec<String>))| Self {
+            at_ms,
+            who: who.to_owned(),
+            verb: Verb::Answer,
+            object: names.join(" "),
+            reason: String::new(),
+        };
+        by_operator.into_iter().map(act).collect()
+    }
+
+    /// The verdicts that an act names.
+    pub fn answers(&self) -> impl Iterator<Item = Hash256> {
+        let object = if self.verb == Verb::Answer { self.object.as_str() } else { "" };
+        object.split(' ').filter_map(|name| name.parse().ok())
+    }
 }
 
 /// An act in its place in the chain.
@@ -216,11 +249,7 @@ mod hexadecimal {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash256, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let byte = |at: usize| text.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
-        let hash = bytes.filter(|_| text.len() == 64).and_then(|bytes| Hash256::from_slice(&bytes));
-        hash.ok_or_else(|| serde::de::Error::custom("not a hash of 64 hexadecimal digits"))
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -87,6 +87,17 @@ pub enum Append {
     },
 }
 
+impl Append {
+    /// The verdict, and when it came.
+    #[must_use]
+    pub const fn verdict(&self) -> Option<(&Verdict, i64)> {
+        match self {
+            Self::Verdict { verdict, received_ms } => Some((verdict, *received_ms)),
+            Self::Frame(_) => None,
+        }
+    }
+}
+
 /// A frame with what the journal must know of it.
 #[derive(Debug, Clone)]
 pub struct FrameEntry {

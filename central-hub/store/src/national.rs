@@ -26,7 +26,8 @@ pub type Answer<T> = Result<T, StoreError>;
 
 /// What arrived, from whom, and how far.
 pub trait Journal: Send + Sync {
-    /// Journals entries in order and moves the cursors, in one transaction that is on disk when this returns.
+    /// Journals entries in order, moves the cursors, and names the verdicts among them in the ledger, in one transaction
+    /// that is on disk when this returns.
     fn append(&self, entries: Vec<Append>) -> impl Future<Output = Answer<Vec<Appended>>> + Send;
     /// The entries of a queue behind `after`, in order, up to about `bytes_max` bytes (at least one if there is one).
     fn next(

@@ -93,6 +93,7 @@ journal_checks! {
     the_first_incarnation_stands
     outrun_frames_are_not_taken
     acts_are_chained
+    answers_are_named_in_the_ledger
     a_nation_that_came_back_is_another_one
     a_new_key_retires_the_old_one
     the_last_role_stands

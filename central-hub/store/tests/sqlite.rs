@@ -63,6 +63,7 @@ async fn resyncs_move_from_state_to_state() {
 #[tokio::test]
 async fn the_ledger_keeps_what_it_took() {
     conformance::acts_are_chained(&fresh().1).await;
+    conformance::answers_are_named_in_the_ledger(&fresh().1).await;
     conformance::a_new_key_retires_the_old_one(&fresh().1).await;
     conformance::the_last_role_stands(&fresh().1).await;
 }

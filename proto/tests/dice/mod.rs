@@ -2,9 +2,15 @@
 //! words that readers look for. It is the same on every machine.
 //!
 //! HOTICH_FUZZ_SECONDS or HOTICH_FUZZ_INPUTS make it run for longer, on other seeds each time; HOTICH_FUZZ_SEED repeats one.
+//! HOTICH_FUZZ_REPORT names a file to which each reader adds a line of JSON: how many inputs, how fast, how many of them
+//! were read. An input that makes a reader panic is put beside it.
 
 #![allow(clippy::disallowed_methods, reason = "a test measures its time")]
 
+use std::fs::File;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long each reader is tried in the ordinary tests.
@@ -88,7 +94,34 @@ pub(crate) fn feed(samples: &[Vec<u8>], words: &[&[u8]], mut read: impl FnMut(&[
     let (began, mut tried, mut good) = (Instant::now(), 0, 0);
     while began.elapsed() < time || tried < inputs_min {
         tried += 1;
-        good += u64::from(read(&dice.spoil(samples, words)));
+        let input = dice.spoil(samples, words);
+        match catch_unwind(AssertUnwindSafe(|| read(&input))) {
+            Ok(was_read) => good += u64::from(was_read),
+            Err(panic) => {
+                note(&format!("\"crash\":true,\"inputs\":{tried},\"seed\":{seed}"), Some(&input));
+                resume_unwind(panic);
+            }
+        }
     }
+    let seconds = began.elapsed().as_secs_f64();
+    let rate = tried as f64 / seconds;
+    note(
+        &format!(
+            "\"inputs\":{tried},\"seconds\":{seconds:.1},\"per_second\":{rate:.0},\"read\":{good},\"seed\":{seed}"
+        ),
+        None,
+    );
     (good, tried)
+}
+
+/// Adds a line about this reader to the report, where one is wanted, and keeps an input that broke it.
+fn note(figures: &str, broken: Option<&[u8]>) {
+    let Some(report) = std::env::var_os("HOTICH_FUZZ_REPORT").map(PathBuf::from) else { return };
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("reader");
+    let mut file = File::options().create(true).append(true).open(&report).expect("the report can be written");
+    writeln!(file, "{{\"reader\":\"{name}\",{figures}}}").expect("the report can be written");
+    if let Some(input) = broken {
+        std::fs::write(report.with_file_name(format!("{name}.input")), input).expect("the input can be kept");
+    }
 }

@@ -41,7 +41,11 @@ impl CsvSource {
     /// Starts at the first row of `file`.
     pub(super) fn open(path: &Path, mut file: File, format: CsvFormat) -> io::Result<Self> {
         file.rewind()?;
-        let mut input = BufReader::with_capacity(READ_BYTES, file);
+        Self::over(path, BufReader::with_capacity(READ_BYTES, file), format)
+    }
+
+    /// Starts at the first row of what comes from anywhere.
+    pub(super) fn over(path: &Path, mut input: impl BufRead + 'static, format: CsvFormat) -> io::Result<Self> {
         let (mut encoding, mark_bytes) = Encoding::for_bom(input.fill_buf()?).unwrap_or((format.encoding, 0));
         input.consume(mark_bytes);
         let encoding_name = encoding.name();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod decoding;
+mod hostile;
 
 use std::panic::AssertUnwindSafe;
 

@@ -29,6 +29,8 @@ pub(super) struct Walk<'a> {
     pub(super) split: Option<(u32, u32)>,
     /// The import to move forward; `None` for a dry run.
     pub(super) import: Option<i64>,
+    /// The most rows; [`ROWS_MAX`] but in tests.
+    pub(super) rows_max: u64,
     pub(super) decoding: Decoding,
     pub(super) rejects: Rejects,
     pub(super) report: ImportReport,
@@ -47,8 +49,21 @@ impl<'a> Walk<'a> {
         progress: &'a mut dyn FnMut(&Progress),
     ) -> Self {
         let occurrences = Occurrences::default();
-        let (split, import, decoding) = (None, None, Decoding::default());
-        Self { plan, file_sha256, split, import, decoding, rejects, report, progress, occurrences, undecodable: None }
+        let (split, import, rows_max, decoding) = (None, None, ROWS_MAX, Decoding::default());
+        let undecodable = None;
+        Self {
+            plan,
+            file_sha256,
+            split,
+            import,
+            rows_max,
+            decoding,
+            rejects,
+            report,
+            progress,
+            occurrences,
+            undecodable,
+        }
     }
 
     /// Walks from `row`, when it is already read, to the end of the file.
@@ -80,8 +95,8 @@ impl<'a> Walk<'a> {
 
     fn take(&mut self, row: &mut Row, batch: &mut Batch) -> Result<(), ImportError> {
         let index = batch.rows_done;
-        if index >= ROWS_MAX {
-            return Err(ImportError::TooLarge { path: self.report.file.clone(), max: ROWS_MAX, unit: "rows" });
+        if index >= self.rows_max {
+            return Err(ImportError::TooLarge { path: self.report.file.clone(), max: self.rows_max, unit: "rows" });
         }
         batch.rows_done += 1;
         let is_settled = index < self.report.resumed_at;
@@ -166,7 +181,7 @@ impl<'a> Walk<'a> {
 }
 
 /// The draft of a valid row, or the reasons in English and Vietnamese.
-fn judge(plan: &FilePlan, row: &Row) -> Result<Draft, [String; 2]> {
+pub(super) fn judge(plan: &FilePlan, row: &Row) -> Result<Draft, [String; 2]> {
     if let Some(flaw) = row.flaw {
         return Err([flaw.english(), flaw.vietnamese()]);
     }
@@ -181,4 +196,54 @@ fn judge(plan: &FilePlan, row: &Row) -> Result<Draft, [String; 2]> {
     }
     let joined = |words: fn(&Violation) -> String| violations.iter().map(words).collect::<Vec<_>>().join(REASONS_JOINT);
     Err([joined(Violation::english), joined(Violation::vietnamese)])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use registry_schema::kind::Kind;
+
+    use super::*;
+
+    /// A file of so many rows, each like the others.
+    struct Rows(u64);
+
+    impl RowSource for Rows {
+        fn next_row(&mut self, row: &mut Row) -> Result<bool, ImportError> {
+            row.clear();
+            row.push("01.00001");
+            row.push("Lê An");
+            self.0 = self.0.saturating_sub(1);
+            Ok(self.0 > 0)
+        }
+
+        fn leaves_out_blanks(&self) -> bool {
+            false
+        }
+    }
+
+    /// Walks over a file of so many rows, of which three are taken.
+    fn walk(rows: u64) -> Result<ImportReport, ImportError> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(registry_schema::sql::PROVINCE[0]).unwrap();
+        let mut headings = Row::default();
+        headings.push("authority");
+        headings.push("deceased_name");
+        let plan = FilePlan::from_headings(Some(Kind::Death), &headings).unwrap().unwrap();
+        let rejects = Rejects::new(folder.path().join("rejects.csv"), &plan.headings, b',');
+        let report = ImportReport::new("a.csv".into(), Kind::Death, true);
+        let mut progress = |_: &Progress| ();
+        let mut walk = Walk::new(&plan, [0; 32], rejects, report, &mut progress);
+        assert_eq!(walk.rows_max, ROWS_MAX);
+        walk.rows_max = 3;
+        walk.run(&mut connection, &mut Rows(rows + 1), Row::default(), false)
+    }
+
+    #[test]
+    fn a_file_of_too_many_rows_is_refused_with_the_bound() {
+        assert_eq!(walk(3).unwrap().rows, 3);
+        let refused = walk(4).err().unwrap().to_string();
+        assert!(refused.contains("more than 3 rows; split it"), "{refused}");
+    }
 }

@@ -1,10 +1,16 @@
 //! Rows of a worksheet, read cell by cell so that memory does not grow with the workbook's rows.
+//!
+//! The library that reads workbooks trusts what they say of themselves: a reference to column AAAAAAAA, or a sheet that
+//! ends before it begins, makes it panic (built with checks, as it is here also in releases). Such a workbook is damaged,
+//! and nothing else stops.
 
 use std::fs::File;
 use std::io::{BufReader, Seek as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use calamine::{Cell, DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxCellReader};
+use calamine::{Cell, DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxCellReader, XlsxError};
+use thiserror::Error;
 
 use super::error::ImportError;
 use super::row::{COLUMNS_MAX, Flaw, Row, RowSource};
@@ -16,11 +22,30 @@ pub(super) const WORKBOOK_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// An open workbook.
 pub(super) type Workbook = Xlsx<BufReader<File>>;
 
+/// What a call of the reader came to, when it was not read.
+#[derive(Debug, Error)]
+enum Unread {
+    /// The reader says why.
+    #[error(transparent)]
+    Said(#[from] XlsxError),
+    /// It panicked. What it had to say may be a part of the file, so nothing of it is repeated.
+    #[error("the reader of workbooks gives up over it")]
+    GaveUp,
+}
+
+/// Asks the reader, whose panic is one more thing that may be wrong with the file. After one it is not asked again.
+fn ask<T>(reader: impl FnOnce() -> Result<T, XlsxError>) -> Result<T, Unread> {
+    match catch_unwind(AssertUnwindSafe(reader)) {
+        Ok(answer) => Ok(answer?),
+        Err(_panic) => Err(Unread::GaveUp),
+    }
+}
+
 /// Opens a workbook whose parts unpack to a bounded size, as was measured and not as they declare.
 pub(super) fn open(path: &Path, mut file: File) -> Result<Workbook, ImportError> {
     unpacked::check(path, &file)?;
     file.rewind().map_err(|source| ImportError::Unreadable { path: path.to_owned(), source })?;
-    Xlsx::new(BufReader::new(file)).map_err(|error| damaged(path, error))
+    ask(|| Xlsx::new(BufReader::new(file))).map_err(|error| damaged(path, error))
 }
 
 /// The rows of one sheet.
@@ -29,7 +54,6 @@ pub(super) struct SheetRows<'a> {
     sheet: String,
     cells: XlsxCellReader<'a, BufReader<File>>,
     ahead: Option<Cell<DataRef<'a>>>,
-    /// Set at the end of the sheet, behind which the reader must not be asked again.
     is_ended: bool,
     row_last: u64,
     scratch: String,
@@ -38,9 +62,9 @@ pub(super) struct SheetRows<'a> {
 impl<'a> SheetRows<'a> {
     /// Starts at the first row of a sheet; `None` when the name is that of a chart.
     pub(super) fn open(path: &Path, workbook: &'a mut Workbook, sheet: &str) -> Result<Option<Self>, ImportError> {
-        let cells = match workbook.worksheet_cells_reader(sheet) {
+        let cells = match ask(|| workbook.worksheet_cells_reader(sheet)) {
             Ok(cells) => cells,
-            Err(calamine::XlsxError::NotAWorksheet(_)) => return Ok(None),
+            Err(Unread::Said(XlsxError::NotAWorksheet(_))) => return Ok(None),
             Err(error) => return Err(damaged(path, format_args!("sheet {sheet}: {error}"))),
         };
         let (path, sheet) = (path.to_owned(), sheet.to_owned());
@@ -54,9 +78,10 @@ impl<'a> SheetRows<'a> {
         if self.is_ended {
             return Ok(None);
         }
-        let cell = self.cells.next_cell().map_err(|error| self.damaged(&error.to_string()))?;
-        self.is_ended = cell.is_none();
-        Ok(cell)
+        let cell = ask(|| self.cells.next_cell());
+        // Behind its end, and behind what it gave up over, the reader must not be asked again.
+        self.is_ended = !matches!(cell, Ok(Some(_)));
+        cell.map_err(|error| self.damaged(&error.to_string()))
     }
 
     fn damaged(&self, what: &str) -> ImportError {
@@ -146,9 +171,45 @@ fn damaged(path: &Path, what: impl std::fmt::Display) -> ImportError {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use calamine::ExcelDateTimeType;
 
     use super::*;
+
+    /// The rows of a sheet of these cells: row, column, text.
+    fn rows_of(cells: &[(u32, u16, &str)]) -> Vec<Row> {
+        let mut made = rust_xlsxwriter::Workbook::new();
+        let sheet = made.add_worksheet();
+        for (row, column, text) in cells {
+            sheet.write_string(*row, *column, *text).unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.xlsx");
+        std::fs::write(&path, made.save_to_buffer().unwrap()).unwrap();
+        let mut workbook = open(&path, File::open(&path).unwrap()).unwrap();
+        let mut sheet = SheetRows::open(&path, &mut workbook, "Sheet1").unwrap().unwrap();
+        let mut rows = Vec::new();
+        loop {
+            let mut row = Row::default();
+            if !sheet.next_row(&mut row).unwrap() {
+                return rows;
+            }
+            rows.push(row);
+        }
+    }
+
+    #[test]
+    fn a_row_keeps_to_its_bounds() {
+        let (long, last) = ("a".repeat(32_000), COLUMNS_MAX as u16 - 1);
+        let cells = [(0, 0, "first"), (0, last, "last"), (0, last + 1, "past the bound"), (2, 0, "behind a gap")];
+        let rows = rows_of(&cells);
+        assert_eq!(rows.iter().map(|row| (row.line, row.len())).collect::<Vec<_>>(), [(1, COLUMNS_MAX), (3, 1)]);
+        assert_eq!(rows[0].cell(COLUMNS_MAX - 1), "last");
+        let cells: Vec<(u32, u16, &str)> = (0..20).map(|column| (0, column, long.as_str())).collect();
+        let row = &rows_of(&cells)[0];
+        assert_eq!(row.bytes(), super::super::row::ROW_BYTES_MAX);
+        assert!(matches!(row.flaw, Some(Flaw::TooLong { .. })), "{:?}", row.flaw);
+    }
 
     fn check(value: &DataRef<'_>, text: &str) {
         assert_eq!(text_of(value, &mut String::new()), text, "{value:?}");

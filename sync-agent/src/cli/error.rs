@@ -51,14 +51,14 @@ pub(super) enum CliError {
 impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Config(ConfigError::Unreadable { source, .. })
-            | Self::Write { source, .. }
-            | Self::Identity(IdentityError::Unreadable { source, .. })
+            Self::Config(ConfigError::Unreadable { source, .. }) | Self::Write { source, .. }
                 if source.kind() == ErrorKind::PermissionDenied =>
             {
                 Exit::Permission
             }
-            Self::Identity(IdentityError::Open { .. }) | Self::Credentials(CredentialsError::Open { .. }) => {
+            Self::Identity(IdentityError::File(error)) | Self::Credentials(CredentialsError::File(error))
+                if error.is_about_permissions() =>
+            {
                 Exit::Permission
             }
             Self::Credentials(CredentialsError::Refused(_)) => Exit::Unavailable,

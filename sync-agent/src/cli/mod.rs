@@ -105,6 +105,7 @@ struct StoreChoice {
 /// Carries out the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    registry_schema::sensitive::hush_panics(|words| drop(writeln!(std::io::stderr(), "sync-agent: {words}")));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -1,5 +1,7 @@
 //! One syllable or word of a name, in a form that compares in nanoseconds.
 
+use std::fmt;
+
 use registry_schema::digest::hash63;
 
 /// Letters of a token that are kept, in bytes. No Vietnamese syllable has more than seven; of a longer word the last
@@ -10,7 +12,7 @@ const ONE_EDIT_FROM: usize = 3;
 const TWO_EDITS_FROM: usize = 5;
 
 /// A folded word with what is known of its marks and its rarity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token {
     letters: [u8; LETTERS_MAX],
     len: u8,
@@ -22,6 +24,13 @@ pub(crate) struct Token {
     marks: u16,
     /// -log2 of the word's share among names, in thousandths of a bit.
     pub(crate) bits: i32,
+}
+
+impl fmt::Debug for Token {
+    /// Shows how rare the word is, and nothing of the word.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({} bits)", self.bits)
+    }
 }
 
 impl Token {

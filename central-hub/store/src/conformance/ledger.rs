@@ -1,9 +1,13 @@
 //! The ledger: acts are chained, keys replace one another, roles are given and taken.
 
+use hub_rules::finding::FindingId;
+use hub_rules::verdict::{Answer, Verdict};
+use registry_schema::clock::Hlc;
 use registry_schema::digest::Hash256;
 
 use super::journal::origin;
 use crate::ledger::{Act, Grant, Signer, Verb};
+use crate::model::Append;
 use crate::national::NationalStore;
 
 fn act(at_ms: i64) -> Act {
@@ -32,6 +36,37 @@ pub async fn acts_are_chained<S: NationalStore>(store: &S) {
         after = end;
     }
     assert_eq!((seen.len(), after), (20, 20));
+}
+
+/// A verdict stands in the journal together with an act that names it, chained to whatever was noted before; of several
+/// operators each has an act.
+///
+/// # Panics
+/// It does not.
+pub async fn answers_are_named_in_the_ledger<S: NationalStore>(store: &S) {
+    store.note(act(1)).await.expect("notes");
+    let verdict = |operator: &str, reason: &str| Verdict {
+        case: FindingId([7; 16]),
+        records: Vec::new(),
+        answer: Answer::Keep,
+        chosen: None,
+        operator: operator.to_owned(),
+        clock: Hlc::from_number(9),
+        reason: reason.to_owned(),
+    };
+    let verdicts = [verdict("lan", "seen"), verdict("mai", "heard"), verdict("lan", "thư số 12")];
+    let entries = verdicts.iter().map(|verdict| Append::Verdict { verdict: verdict.clone(), received_ms: 5 });
+    store.append(entries.collect()).await.expect("appends");
+    let acts = store.acts(0, 10).await.expect("reads");
+    let mut last = None;
+    for row in &acts {
+        row.check(last).expect("follows the one before");
+        last = Some((row.seq, row.hash));
+    }
+    let named: Vec<_> =
+        acts[1..].iter().map(|row| (row.act.who.as_str(), row.act.answers().collect::<Vec<_>>())).collect();
+    let expected = [("lan", vec![verdicts[0].id(), verdicts[2].id()]), ("mai", vec![verdicts[1].id()])];
+    assert_eq!(named, expected);
 }
 
 /// A province has one key that signs; those before it stay.

@@ -21,7 +21,9 @@ pub use journal::{
     an_incarnation_that_was_given_up_does_not_come_back, big_frame, cursors_move_with_the_journal, origin,
     outrun_frames_are_not_taken, the_first_incarnation_stands, the_journal_gives_back_what_it_took,
 };
-pub use ledger::{a_new_key_retires_the_old_one, acts_are_chained, the_last_role_stands};
+pub use ledger::{
+    a_new_key_retires_the_old_one, acts_are_chained, answers_are_named_in_the_ledger, the_last_role_stands,
+};
 pub use lineage::a_nation_that_came_back_is_another_one;
 pub use order::{any_order_gives_one_nation, notices_are_told_once, pages_give_every_record_in_force};
 pub use world::{Schedule, World};

@@ -11,8 +11,9 @@ use tokio_postgres::Row;
 use super::codec::{get, hash, json, lane, origin, origin_number, small, text, unsigned};
 use super::error::{Fault, Outcome};
 use super::pool::Connection;
-use super::{Postgres, codec, statements};
+use super::{Postgres, codec, ledger, statements};
 use crate::error::StoreError;
+use crate::ledger::Act;
 use crate::model::{Append, Appended, Cursor, FrameEntry, JournalBody, JournalEntry, JournalId, Province, Queue};
 use crate::national::{Answer, Journal};
 
@@ -106,6 +107,9 @@ async fn append_all(connection: &Connection, entries: &[Append], again: bool) ->
         Appended::At(JournalId(known.head))
     });
     let appended: Vec<Appended> = appended.collect();
+    for act in Act::answering(entries.iter().filter_map(Append::verdict)) {
+        ledger::add(connection, &ledger::written(&act)).await?;
+    }
     write(connection, first, &taken).await?;
     Ok(appended)
 }

@@ -13,12 +13,7 @@ use crate::national::Answer;
 
 impl Ledger for Postgres {
     async fn note(&self, act: Act) -> Answer<ActRow> {
-        let act = &Act {
-            who: text(&act.who).to_string(),
-            object: text(&act.object).to_string(),
-            reason: text(&act.reason).to_string(),
-            ..act
-        };
+        let act = &written(&act);
         self.pool.run(|connection, _| async move { note(&connection, act).await }).await
     }
 
@@ -77,13 +72,31 @@ impl Ledger for Postgres {
     }
 }
 
+/// An act as the server can store it.
+pub(super) fn written(act: &Act) -> Act {
+    Act {
+        who: text(&act.who).to_string(),
+        object: text(&act.object).to_string(),
+        reason: text(&act.reason).to_string(),
+        ..*act
+    }
+}
+
 /// Writers wait for one another, so that every act has one before it. A note whose answer was lost may stand twice, which
 /// means the same.
 async fn note(connection: &Connection, act: &Act) -> Outcome<ActRow> {
+    connection.batch("BEGIN").await?;
+    let row = add(connection, act).await?;
+    connection.batch("COMMIT").await?;
+    Ok(row)
+}
+
+/// Adds an act to the chain; it counts when the transaction does, and nobody else adds one until then.
+pub(super) async fn add(connection: &Connection, act: &Act) -> Outcome<ActRow> {
     const LAST: &str = "SELECT act_seq, hash FROM act ORDER BY act_seq DESC LIMIT 1";
     const ADD: &str = "INSERT INTO act (act_seq, at_ms, who, verb, object, reason, previous, hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    connection.batch("BEGIN; LOCK TABLE act IN EXCLUSIVE MODE").await?;
+    connection.batch("LOCK TABLE act IN EXCLUSIVE MODE").await?;
     let rows = connection.query(LAST, []).await?;
     let last: Option<(u64, Hash256)> =
         rows.first().map(|row| Ok::<_, Fault>((unsigned(row, 0)?, hash(row, 1)?))).transpose()?;
@@ -91,7 +104,6 @@ async fn note(connection: &Connection, act: &Act) -> Outcome<ActRow> {
     let (seq, verb) = (row.seq.cast_signed(), row.act.verb.name());
     let (previous, own) = (&row.previous.0[..], &row.hash.0[..]);
     connection.query(ADD, [&seq, &act.at_ms, &act.who, &verb, &act.object, &act.reason, &previous, &own]).await?;
-    connection.batch("COMMIT").await?;
     Ok(row)
 }
 

@@ -7,7 +7,7 @@ use registry_schema::sql;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::{BUSY_RETRY, Sqlite, Worker, codec, connect, lineage, migrate};
+use super::{BUSY_RETRY, Sqlite, Worker, codec, connect, lineage, make_private, migrate};
 use crate::error::StoreError;
 use crate::national::Answer;
 
@@ -29,6 +29,7 @@ pub fn copy(from: &Path, to: &Path, mut progress: impl FnMut(u64, u64)) -> Answe
     let source = connect(from, &place, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     // One snapshot from the first page to the last: without it the copy would begin anew with each commit of the hub.
     source.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").map_err(of_source)?;
+    make_private(to);
     let mut target = Connection::open(to).map_err(of_copy)?;
     target.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF").map_err(of_copy)?;
     let backup = Backup::new(&source, &mut target).map_err(of_copy)?;

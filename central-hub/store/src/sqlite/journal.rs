@@ -5,7 +5,8 @@ use registry_schema::ids::{Epoch, Origin, Seq};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::codec::{damaged, hash, json, lane, origin};
-use super::{Sqlite, codec};
+use super::{Sqlite, codec, ledger};
+use crate::ledger::Act;
 use crate::model::{Append, Appended, Cursor, FrameEntry, JournalBody, JournalEntry, JournalId, Province, Queue};
 use crate::national::{Answer, Journal};
 
@@ -15,6 +16,9 @@ impl Journal for Sqlite {
             .run(move |connection| {
                 let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
                 let appended = entries.iter().map(|entry| append_one(&transaction, entry)).collect::<Result<_, _>>()?;
+                for act in Act::answering(entries.iter().filter_map(Append::verdict)) {
+                    ledger::add(&transaction, act)?;
+                }
                 fail::fail_point!("hub.journal.before");
                 transaction.commit()?;
                 fail::fail_point!("hub.journal.after");

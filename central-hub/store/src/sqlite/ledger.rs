@@ -2,7 +2,7 @@
 
 use registry_schema::digest::Hash256;
 use registry_schema::ids::Origin;
-use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
 use super::Sqlite;
 use super::codec::{damaged, hash, origin};
@@ -88,6 +88,13 @@ impl Ledger for Sqlite {
 
 fn note(connection: &mut Connection, act: Act) -> rusqlite::Result<ActRow> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let row = add(&transaction, act)?;
+    transaction.commit()?;
+    Ok(row)
+}
+
+/// Adds an act to the chain; it counts when the transaction does.
+pub(super) fn add(transaction: &Transaction<'_>, act: Act) -> rusqlite::Result<ActRow> {
     let last: Option<(u64, Hash256)> = transaction
         .query_row("SELECT act_seq, hash FROM act ORDER BY act_seq DESC LIMIT 1", [], |row| {
             Ok((row.get::<_, i64>(0)?.cast_unsigned(), hash(row.get_ref(1)?.as_blob()?)?))
@@ -108,7 +115,6 @@ fn note(connection: &mut Connection, act: Act) -> rusqlite::Result<ActRow> {
             row.hash.0
         ],
     )?;
-    transaction.commit()?;
     Ok(row)
 }
 

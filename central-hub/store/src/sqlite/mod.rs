@@ -15,6 +15,8 @@ mod ledger;
 mod lineage;
 mod backup;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -69,6 +71,7 @@ impl Sqlite {
 
     fn open_with(path: &Path, employ: impl Fn(&str, Connection, &str) -> Worker) -> Answer<Self> {
         let place = path.display().to_string();
+        make_private(path);
         let mut writer = connect(path, &place, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         migrate(&mut writer, &place)?;
         let reader = connect(path, &place, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -108,6 +111,12 @@ fn connect(path: &Path, place: &str, flags: OpenFlags) -> Answer<Connection> {
             result => return result,
         }
     }
+}
+
+/// Makes a file that only its owner may read, unless there is one; what SQLite puts beside a file is as open as the file.
+fn make_private(path: &Path) {
+    // Where no file can be made, SQLite says so in a moment, and why.
+    let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
 
 fn settle(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
