@@ -16,7 +16,7 @@ const LINE_COLUMNS_MAX: usize = 140;
 const ARROWS: &[(&str, &[&str])] = &[
     ("schema", &[]),
     ("proto", &["registry-schema"]),
-    ("secrets", &[]),
+    ("proto/secrets", &[]),
     ("central-hub/rules", &["registry-schema"]),
     ("central-hub/store", &["hub-rules", "registry-schema"]),
     ("sync-agent", &["failpoints", "registry-proto", "registry-schema", "registry-secrets"]),
