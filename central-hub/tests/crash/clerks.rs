@@ -12,6 +12,9 @@ use rusqlite::Connection;
 const BUSY: Duration = Duration::from_secs(60);
 /// Entries of clerks have keys from here on, so that none is that of an imported one.
 const FIRST_RECORD: i64 = 1_000;
+/// Numbers of people from here on are mothers, and from there on the dead of imported files.
+const FIRST_MOTHER: i64 = 1 << 40;
+const FIRST_DEAD: i64 = 1 << 50;
 
 /// What a clerk wrote last about an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,15 +57,16 @@ impl Clerks {
     }
 
     fn insert(&mut self, connection: &Connection, id: i64) {
-        let (day, year, note) = (1 + id % 28, 1990 + id % 30, format!("state {id} of 1"));
-        let name = name(id);
+        let (child, mother) = (Somebody::number(id), Somebody::number(FIRST_MOTHER + id));
+        let (day, month, year) = (child.day, child.month, 1990 + child.year);
+        let (note, office) = (format!("state {id} of 1"), &self.office);
         let sex = if self.chance.random_bool(0.05) { "x" } else { "1" };
         let sql = format!(
             "INSERT INTO births (record_id, number, book, registration_date, authority, child_name, child_sex,
                child_birth_date, mother_name, note)
-             VALUES ({id}, '{id}', '01/{year}', '05.12.{year}', '{}', 'Nguyễn {name}', '{sex}', '{day:02}.03.{year}',
-               'Lê Thị Mai', '{note}')",
-            self.office
+             VALUES ({id}, '{id}', '01/{year}', '30.12.{year}', '{office}', '{}', '{sex}', '{day:02}.{month:02}.{year}',
+               '{}', '{note}')",
+            child.name, mother.name
         );
         connection.execute(&sql, ()).expect("a clerk writes");
         self.written.insert(id, Written { versions: 1, note });
@@ -79,14 +83,12 @@ impl Clerks {
     pub(crate) fn backlog(&mut self, folder: &Path, rows: usize) -> String {
         let file = folder.join(format!("backlog-{}.csv", self.imported));
         let mut csv = String::from("number,registration_date,authority,deceased_name,deceased_birth_date,event_date\n");
-        // The first file is of another time and family, so that nothing that comes later touches its entries.
-        let (family, since, died) = if self.imported == 0 { ("Đặng", 1850, 1931) } else { ("Trần", 1920, 1999) };
+        // The first file is of another time, so that nothing that comes later touches its entries.
+        let (since, died) = if self.imported == 0 { (1850, 1931) } else { (1920, 1999) };
         for row in self.imported..self.imported + rows {
-            let (day, month, year) = (1 + row % 28, 1 + row / 28 % 12, since + row / 336 % 60);
-            let (name, office) = (name(row as i64), &self.office);
-            csv.push_str(&format!(
-                "{row},05.03.{died},{office},{family} {name},{day:02}.{month:02}.{year},04.03.{died}\n"
-            ));
+            let Somebody { name, day, month, year } = Somebody::number(FIRST_DEAD + row as i64);
+            let (office, year) = (&self.office, since + year);
+            csv.push_str(&format!("{row},05.03.{died},{office},{name},{day:02}.{month:02}.{year},04.03.{died}\n"));
         }
         std::fs::write(&file, csv).expect("a file");
         self.imported += rows;
@@ -119,14 +121,30 @@ impl Clerks {
     }
 }
 
-/// One of four thousand given names; entries of one number in two provinces are of one child.
-fn name(number: i64) -> String {
-    const SYLLABLES: [&str; 16] = [
-        "An", "Bình", "Cường", "Dũng", "Giang", "Hà", "Khoa", "Lâm", "Minh", "Nam", "Phúc", "Quang", "Sơn", "Tuấn",
-        "Vinh", "Xuân",
-    ];
-    let at = |part: i64| SYLLABLES[usize::try_from(number / part % 16).unwrap_or_default()];
-    format!("{} {} {}", at(1), at(16), at(256))
+/// A person of a number, the same one in every province; persons of two numbers are hardly ever alike, so that cases grow
+/// with the entries and not with their square.
+struct Somebody {
+    name: String,
+    day: u64,
+    month: u64,
+    /// Years since the first.
+    year: u64,
+}
+
+impl Somebody {
+    fn number(number: i64) -> Self {
+        const FAMILIES: [&str; 8] = ["Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi"];
+        const SYLLABLES: [&str; 16] = [
+            "An", "Bình", "Cường", "Dũng", "Giang", "Hà", "Khoa", "Lâm", "Minh", "Nam", "Phúc", "Quang", "Sơn", "Tuấn",
+            "Vinh", "Xuân",
+        ];
+        let mut chance = StdRng::seed_from_u64(number.cast_unsigned());
+        let family = FAMILIES[chance.random_range(0..FAMILIES.len())];
+        let given: [&str; 3] = std::array::from_fn(|_| SYLLABLES[chance.random_range(0..SYLLABLES.len())]);
+        let name = format!("{family} {}", given.join(" "));
+        let (day, month, year) = (chance.random_range(1..29), chance.random_range(1..13), chance.random_range(0..30));
+        Self { name, day, month, year }
+    }
 }
 
 /// A connection as any program opens it.

@@ -18,6 +18,7 @@ use rand::{Rng as _, SeedableRng as _};
 
 use clerks::Clerks;
 use gauge::{Gauge, Sample};
+use nation::patience::output;
 use nation::{Agent, Nation, wait_until};
 use proxy::Proxy;
 
@@ -101,7 +102,7 @@ impl Life {
     fn compare(&self, whom: usize) {
         let arguments = ["resync", "start", PROVINCES[whom].0, "--deep", "--operator", "lan", "--reason", "a habit"];
         // One may be open still.
-        let _ = self.nation.hub_command(&arguments).output().expect("runs");
+        output(&mut self.nation.hub_command(&arguments));
     }
 
     /// An operator answers the first case that is open.
@@ -112,7 +113,7 @@ impl Life {
         };
         let answer = if rule == "one_event" || rule == "double_registration" { "same" } else { "different" };
         let arguments = ["cases", "resolve", id, answer, "--operator", "lan", "--reason", "seen in the books"];
-        let _ = self.nation.hub_command(&arguments).output().expect("runs");
+        output(&mut self.nation.hub_command(&arguments));
     }
 
     fn sample(&mut self) {
