@@ -81,6 +81,7 @@ overload: ## Ten times what the hub admits, for SECONDS: live latency, memory, g
 resync-crashes: ## Comparisons under RESYNC_SEEDS schedules of crashes, with 5,000 changes in flight
 	@.ci/need cargo-nextest
 	HOTICH_SEEDS=$(RESYNC_SEEDS) $(CARGO) nextest run --locked --release -p central-hub --test resync_crashes
+	@cat target/resync-crashes/report.json
 
 # Built here and nowhere else: some minutes, once.
 target/tools/bin/cargo-deny:

@@ -9,6 +9,8 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use central_hub::clock::now_ms;
@@ -37,6 +39,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Schedules of the ordinary run.
 const ORDINARY_SCHEDULES: u64 = 30;
+/// Schedules that are played at the same time: each waits more than it works.
+const WORLDS_AT_ONCE: usize = 4;
 /// Changes of one schedule in the ordinary run, and in a longer one.
 const CHANGES: [u32; 2] = [250, 5_000];
 /// Things that happen in one schedule.
@@ -273,14 +277,45 @@ fn count(national: &Path) -> i64 {
     Connection::open(national).unwrap().query_row("SELECT count(*) FROM record", (), |row| row.get(0)).unwrap()
 }
 
+/// Plays schedules, some at a time; what came of those that passed, and the seeds of those that failed.
+fn play_all(seeds: std::ops::Range<u64>, changes: u32) -> (Vec<(u32, usize)>, Vec<u64>) {
+    let (next, passed, failed) = (AtomicU64::new(seeds.start), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..WORLDS_AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    match std::panic::catch_unwind(|| play(seed, changes)) {
+                        Ok(played) => passed.lock().unwrap().push(played),
+                        Err(_) => failed.lock().unwrap().push(seed),
+                    }
+                }
+            });
+        }
+    });
+    (passed.into_inner().unwrap(), failed.into_inner().unwrap())
+}
+
 #[test]
 fn no_comparison_finds_a_difference_that_is_not_there() {
-    let long = std::env::var("HOTICH_SEEDS").ok().and_then(|seeds| seeds.parse::<u64>().ok());
-    let from = std::env::var("HOTICH_SEED").ok().and_then(|seed| seed.parse::<u64>().ok()).unwrap_or(1);
-    let (mut falls, mut compared) = (0, 0);
-    for seed in from..from + long.unwrap_or(ORDINARY_SCHEDULES) {
-        let (fell, found) = play(seed, CHANGES[usize::from(long.is_some())]);
-        (falls, compared) = (falls + fell, compared + found);
-    }
-    assert!(falls > 0 && compared > 0, "{falls} falls, {compared} comparisons");
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (long, from) = (number("HOTICH_SEEDS"), number("HOTICH_SEED").unwrap_or(1));
+    let (schedules, changes) = (long.unwrap_or(ORDINARY_SCHEDULES), CHANGES[usize::from(long.is_some())]);
+    let began = Instant::now();
+    let (passed, failed) = play_all(from..from + schedules, changes);
+    let (falls, compared) = passed.iter().fold((0, 0), |sum, (falls, compared)| (sum.0 + falls, sum.1 + compared));
+    let seconds = began.elapsed().as_secs_f64();
+    let report = serde_json::json!({
+        "first_seed": from, "passed": passed.len(), "failed": failed.len(), "failed_seeds": failed,
+        "changes_in_flight": changes, "falls": falls, "comparisons": compared,
+        "seconds": seconds, "schedules_per_second": schedules as f64 / seconds,
+    });
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/resync-crashes");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("report.json"), format!("{report:#}\n")).unwrap();
+    assert!(failed.is_empty(), "{report}");
+    assert!(falls > 0 && compared > 0, "{report}");
 }
