@@ -30,7 +30,6 @@ pub const HUB: &str = "hub";
 /// What a session begins a comparison, or a finer one, with.
 pub(crate) struct Prepared {
     pub(crate) resync: Resync,
-    pub(crate) key: HoldingsKey,
     pub(crate) holding: Holding,
     pub(crate) offer: Offer,
     /// Rows of the nation that were lost or altered, with the state that the sums know.
@@ -108,7 +107,7 @@ fn prepared(
         repairs_max: repairs_max(&resync, fence.root),
         wanted: damaged.keys().copied().take(WANTED_MAX).collect(),
     };
-    Prepared { resync, key: fence.key.clone(), holding, offer, damaged }
+    Prepared { resync, holding, offer, damaged }
 }
 
 /// How many records may be repaired without a second operator.

@@ -64,7 +64,8 @@ pub(crate) fn node(short: &str) -> Node {
     Node::new(key(record), registry_schema::field::Role::parse(role).unwrap())
 }
 
-fn parse(script: &str) -> Vec<Arrival> {
+/// The arrivals of a script.
+pub(crate) fn parse(script: &str) -> Vec<Arrival> {
     let mut drafts: BTreeMap<RecordKey, (u32, Draft)> = BTreeMap::new();
     let mut clock = 0;
     let lines = script.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -77,7 +78,7 @@ fn parse(script: &str) -> Vec<Arrival> {
         .collect()
 }
 
-fn key(short: &str) -> RecordKey {
+pub(crate) fn key(short: &str) -> RecordKey {
     let (province, id) = short.split_once('/').unwrap();
     format!("{province}@2008/{id}").parse().unwrap()
 }
@@ -118,7 +119,7 @@ fn answer(text: &str, clock: u64) -> Arrival {
     })
 }
 
-fn transcript(memory: &Memory) -> String {
+pub(crate) fn transcript(memory: &Memory) -> String {
     let mut lines: Vec<String> = memory
         .findings
         .values()

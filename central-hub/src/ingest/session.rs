@@ -131,7 +131,6 @@ impl<S: NationalStore + 'static> Session<S> {
         };
         let arrived = receiver.cursors().map(|cursor| (cursor.lane, cursor.seq)).collect();
         self.comparing = Comparing::new(Arc::clone(&self.hub), origin, hello.epoch, arrived);
-        self.comparing.recall().await.map_err(|error| unavailable(&error))?;
         if self.province.epoch.is_none() && cursors.iter().any(|cursor| cursor.epoch != hello.epoch) {
             let why = "the province came with a new epoch";
             let begun = resync::begin_unasked(&self.hub.store, origin, why, self.hub.surroundings).await;
@@ -209,8 +208,7 @@ impl<S: NationalStore + 'static> Session<S> {
                 Step::Append(mut arrival) => {
                     let checked = self.evidence.check(&mut arrival.frame);
                     checked.map_err(|what| goodbye(v1::GoodbyeReason::Protocol, &what, RETRY_MS))?;
-                    let noted = self.comparing.arrived(&arrival.opened, &arrival.frame.root).await;
-                    noted.map_err(|error| unavailable(&error))?;
+                    self.comparing.arrived(&arrival.opened, &arrival.frame.root);
                     self.journal(*arrival).await;
                     Ok(())
                 }

@@ -34,12 +34,21 @@ pub(crate) struct Clerks {
     pub(crate) written: BTreeMap<i64, Written>,
     /// Deaths in imported files.
     pub(crate) imported: usize,
+    /// Corrections of such deaths.
+    corrected: usize,
 }
 
 impl Clerks {
     pub(crate) fn new(store: &str, office: &str, seed: u64) -> Self {
         let chance = StdRng::seed_from_u64(seed);
-        Self { store: store.into(), office: office.to_owned(), chance, written: BTreeMap::new(), imported: 0 }
+        Self {
+            store: store.into(),
+            office: office.to_owned(),
+            chance,
+            written: BTreeMap::new(),
+            imported: 0,
+            corrected: 0,
+        }
     }
 
     /// Writes some entries and corrections, each in a transaction of its own.
@@ -95,9 +104,17 @@ impl Clerks {
         file.display().to_string()
     }
 
+    /// Corrects an entry of the first file.
+    pub(crate) fn correct_imported(&mut self, row: usize) {
+        self.corrected += 1;
+        let note = format!("correction {}", self.corrected);
+        let sql = "UPDATE deaths SET note = ?1 WHERE import_id = 1 AND number = ?2";
+        assert_eq!(open(&self.store).execute(sql, (note, row.to_string())), Ok(1), "a clerk corrects");
+    }
+
     /// The committed states of all entries.
     pub(crate) fn states(&self) -> usize {
-        self.imported + self.written.values().map(|entry| entry.versions as usize).sum::<usize>()
+        self.imported + self.corrected + self.written.values().map(|entry| entry.versions as usize).sum::<usize>()
     }
 
     /// Every state is in the nation once, and the last one stands.

@@ -53,6 +53,8 @@ pub(crate) struct Run {
     clerks: [Clerks; 2],
     hits: BTreeMap<&'static str, usize>,
     kills: usize,
+    /// The entry whose row disappeared last.
+    lost: Option<i64>,
     begun: Instant,
 }
 
@@ -67,7 +69,7 @@ impl Run {
         });
         agents.iter_mut().for_each(Agent::start);
         let (chance, hits, begun) = (StdRng::seed_from_u64(seed), BTreeMap::new(), Instant::now());
-        let mut run = Self { seed, chance, nation, agents, clerks, hits, kills: 0, begun };
+        let mut run = Self { seed, chance, nation, agents, clerks, hits, kills: 0, lost: None, begun };
         for province in 0..PROVINCES.len() {
             run.import(province, &Vec::new());
         }
@@ -129,6 +131,7 @@ impl Run {
         self.kills += 1;
         self.write(4);
         self.revive();
+        wait_until("the lost row is mended", || self.lost.is_none_or(|lost| self.is_in_the_nation(lost)));
     }
 
     /// Lets clerks write until the armed program has come to its end at the failpoint.
@@ -196,14 +199,23 @@ impl Run {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
-    /// A row disappears from the nation's database, of an entry that nobody touches any more: whoever is judged while a row is
-    /// missing is judged without it.
+    /// A row disappears from the nation's database, of an entry that its province touches no more. The other province has the
+    /// same death and corrects it meanwhile: it is judged without the row first, and with it once that is mended.
     fn lose_a_row(&mut self) {
-        let first = self.agents[0].sql("SELECT record_id FROM deaths WHERE import_id = 1 ORDER BY record_id");
-        let rows: Vec<i64> = first.lines().map(|line| line.parse().expect("a key")).collect();
+        let row = self.chance.random_range(0..FILE_ROWS);
+        let sql = format!("SELECT record_id FROM deaths WHERE import_id = 1 AND number = '{row}'");
+        let lost: i64 = self.agents[0].sql(&sql).parse().expect("a key");
         let national = open(&self.nation.path("national.db"));
         let sql = "DELETE FROM record WHERE origin = ?1 AND record_id = ?2";
-        national.execute(sql, (origin(0), rows[self.chance.random_range(0..rows.len())])).expect("deletes");
+        national.execute(sql, (origin(0), lost)).expect("deletes");
+        self.lost = Some(lost);
+        self.clerks[1].correct_imported(row);
+    }
+
+    fn is_in_the_nation(&self, record: i64) -> bool {
+        let sql = "SELECT count(*) FROM record WHERE origin = ?1 AND record_id = ?2";
+        let national = open(&self.nation.path("national.db"));
+        national.query_row(sql, (origin(0), record), |row| row.get::<_, i64>(0)) == Ok(1)
     }
 
     /// Asks for a comparison that looks at every row, unless one is open.

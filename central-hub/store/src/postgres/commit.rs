@@ -99,7 +99,7 @@ async fn records(connection: &Connection, plan: &Plan) -> Outcome<()> {
 }
 
 /// Writes records' present states over whatever stands there.
-pub(super) async fn present(connection: &Connection, rows: &[RecordRow]) -> Outcome<()> {
+async fn present(connection: &Connection, rows: &[RecordRow]) -> Outcome<()> {
     let rows: BTreeMap<RecordKey, &RecordRow> = by_key(rows.iter().map(|row| (row.key, row)));
     let (origins, ids) = columns(rows.keys());
     let kinds: Vec<i16> = rows.values().map(|row| i16::from(row.kind)).collect();
