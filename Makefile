@@ -50,9 +50,9 @@ sim: ## SEEDS nations under faults (target/sim/report.json), and order independe
 	@cat target/sim/summary.txt
 
 crash: ## Kills KILLS programs at failpoints and at random, and looks for what was lost; SEED is another story
-	@.ci/need cargo-nextest sqlite3
+	@.ci/need cargo-nextest sqlite3 postgres
 	$(CARGO) build --locked --release -p central-hub -p sync-agent --bins $(FAILPOINTS)
-	HOTICH_KILLS=$(KILLS) HOTICH_SEED=$(SEED) $(CARGO) nextest run --locked --release -p central-hub -p sync-agent \
+	HOTICH_KILLS=$(KILLS) HOTICH_SEED=$(SEED) .ci/postgres $(CARGO) nextest run --locked --release -p central-hub -p sync-agent \
 		$(FAILPOINTS) --test crash
 
 faults: ## What servers and disks do: stops, cuts, failover, full disks (as root, since it mounts small ones)

@@ -8,6 +8,8 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use rusqlite::Connection;
 
+use super::books::Books;
+
 /// How long a clerk waits for another program's lock.
 const BUSY: Duration = Duration::from_secs(60);
 /// Entries of clerks have keys from here on, so that none is that of an imported one.
@@ -118,17 +120,15 @@ impl Clerks {
     }
 
     /// Every state is in the nation once, and the last one stands.
-    pub(crate) fn check(&self, national: &Path, origin: u16) {
-        let connection = open(national);
-        let number = |sql: &str| connection.query_row(sql, [origin], |row| row.get::<_, i64>(0)).expect("reads");
-        let past = number("SELECT count(*) FROM past WHERE origin = ?1");
-        let states = past + number("SELECT count(*) FROM record WHERE origin = ?1");
+    pub(crate) fn check(&self, books: &Books, origin: u16) {
+        let count = |table: &str| books.number(&format!("SELECT count(*) FROM {table} WHERE origin = {origin}"));
+        let states = count("past") + count("record");
         assert_eq!(usize::try_from(states), Ok(self.states()), "states in the nation, and states that were committed");
-        let sql = "SELECT version, canonical FROM record WHERE origin = ?1 AND record_id = ?2";
+        let present: BTreeMap<i64, (i64, Vec<u8>)> =
+            books.entries(origin).into_iter().map(|(id, version, canonical)| (id, (version, canonical))).collect();
         for (id, written) in &self.written {
-            let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, Vec<u8>>(1)?));
-            let (version, canonical) = connection.query_row(sql, (origin, id), read).expect("it is in the nation");
-            assert_eq!(version, written.versions, "entry {id}");
+            let (version, canonical) = present.get(id).expect("it is in the nation");
+            assert_eq!(*version, i64::from(written.versions), "entry {id}");
             let note = written.note.as_bytes();
             assert!(
                 canonical.windows(note.len()).any(|window| window == note),

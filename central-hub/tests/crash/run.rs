@@ -9,7 +9,8 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde::Serialize;
 
-use super::clerks::{Clerks, open};
+use super::books::Books;
+use super::clerks::Clerks;
 use super::nation::patience::output;
 use super::nation::{Agent, Environment, Nation, wait_until};
 use super::points::Way;
@@ -31,6 +32,8 @@ const FILE_ROWS: usize = 120;
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) seed: u64,
+    /// Whether its store was on a server.
+    pub(crate) on_server: bool,
     pub(crate) kills: usize,
     /// How often each failpoint ended a program.
     pub(crate) hits: BTreeMap<&'static str, usize>,
@@ -49,6 +52,7 @@ pub(crate) struct Run {
     seed: u64,
     pub(crate) chance: StdRng,
     nation: Nation,
+    books: Books,
     agents: [Agent; 2],
     clerks: [Clerks; 2],
     hits: BTreeMap<&'static str, usize>,
@@ -59,8 +63,15 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn begin(seed: u64) -> Self {
-        let nation = Nation::with_certificates(&[]);
+    pub(crate) fn begin(seed: u64, on_server: bool) -> Self {
+        let (nation, books) = if on_server {
+            let books = Books::server();
+            (Nation::on_server(books.url().expect("it is a server's")), books)
+        } else {
+            let nation = Nation::with_certificates(&[]);
+            let books = Books::file(&nation.path("national.db"));
+            (nation, books)
+        };
         let mut agents = PROVINCES.map(|(province, _)| nation.enrol(province));
         let mut number = 0;
         let clerks = PROVINCES.map(|(_, office)| {
@@ -69,7 +80,7 @@ impl Run {
         });
         agents.iter_mut().for_each(Agent::start);
         let (chance, hits, begun) = (StdRng::seed_from_u64(seed), BTreeMap::new(), Instant::now());
-        let mut run = Self { seed, chance, nation, agents, clerks, hits, kills: 0, lost: None, begun };
+        let mut run = Self { seed, chance, nation, books, agents, clerks, hits, kills: 0, lost: None, begun };
         for province in 0..PROVINCES.len() {
             run.import(province, &Vec::new());
         }
@@ -205,17 +216,14 @@ impl Run {
         let row = self.chance.random_range(0..FILE_ROWS);
         let sql = format!("SELECT record_id FROM deaths WHERE import_id = 1 AND number = '{row}'");
         let lost: i64 = self.agents[0].sql(&sql).parse().expect("a key");
-        let national = open(&self.nation.path("national.db"));
-        let sql = "DELETE FROM record WHERE origin = ?1 AND record_id = ?2";
-        national.execute(sql, (origin(0), lost)).expect("deletes");
+        self.books.execute(&format!("DELETE FROM record WHERE origin = {} AND record_id = {lost}", origin(0)));
         self.lost = Some(lost);
         self.clerks[1].correct_imported(row);
     }
 
     fn is_in_the_nation(&self, record: i64) -> bool {
-        let sql = "SELECT count(*) FROM record WHERE origin = ?1 AND record_id = ?2";
-        let national = open(&self.nation.path("national.db"));
-        national.query_row(sql, (origin(0), record), |row| row.get::<_, i64>(0)) == Ok(1)
+        let origin = origin(0);
+        self.books.number(&format!("SELECT count(*) FROM record WHERE origin = {origin} AND record_id = {record}")) == 1
     }
 
     /// Asks for a comparison that looks at every row, unless one is open.
@@ -259,15 +267,22 @@ impl Run {
     pub(crate) fn end(mut self) -> Report {
         self.revive();
         self.nation.settle(&[&self.agents[0], &self.agents[1]]);
+        if self.books.url().is_some() {
+            // On a server only who judges may judge anew.
+            self.nation.kill_hub();
+            let rebuild = || output(&mut self.nation.hub_command(&["rebuild"]));
+            wait_until("the judge's seat is free", || rebuild().status.success());
+        }
         self.nation.check_books();
         for (number, clerks) in self.clerks.iter().enumerate() {
-            clerks.check(&self.nation.path("national.db"), origin(number));
+            clerks.check(&self.books, origin(number));
         }
         let digest = |nation: &Nation| nation.hub_json(&["digest"])["national_digest"].as_str().map(str::to_owned);
         let acknowledged = self.nation.hub_json(&["stats"])["received"].as_i64().unwrap_or_default();
         let (seed, kills, hits) = (self.seed, self.kills, std::mem::take(&mut self.hits));
         let report = Report {
             seed,
+            on_server: self.books.url().is_some(),
             kills,
             hits,
             states: self.clerks.iter().map(Clerks::states).sum(),

@@ -17,6 +17,8 @@ pub(crate) use patience::wait_until;
 pub(crate) struct Nation {
     folder: TempDir,
     port: u16,
+    /// The store, when it is not the embedded one in the folder.
+    store: Option<String>,
     /// Where agents call the hub, when something stands between.
     door: Option<u16>,
     hub: Option<Child>,
@@ -55,6 +57,14 @@ impl Nation {
         Self::start(true, options, "info")
     }
 
+    /// The same over a store on a server.
+    pub(crate) fn on_server(url: String) -> Self {
+        let mut nation = Self::not_started(false);
+        nation.store = Some(url);
+        nation.start_hub();
+        nation
+    }
+
     /// The same, and its programs say everything that they can say.
     pub(crate) fn talkative() -> Self {
         Self::start(true, &[], "trace")
@@ -74,6 +84,7 @@ impl Nation {
         Self {
             folder,
             port: free_port(),
+            store: None,
             door: None,
             hub: None,
             is_tls,
@@ -250,7 +261,7 @@ impl Nation {
     }
 
     fn store(&self) -> String {
-        format!("sqlite:{}", self.path("national.db").display())
+        self.store.clone().unwrap_or_else(|| format!("sqlite:{}", self.path("national.db").display()))
     }
 
     /// A file of the nation.

@@ -62,6 +62,7 @@ pub(super) async fn commit(
         return Ok(if last == Some(commit_id) { Committed::Done } else { Committed::Fenced });
     }
     holdings::fold(connection, &held).await?;
+    fail::fail_point!("hub.plan.before");
     let ((), (), (), (), (), ()) = try_join!(
         holdings::write(connection, plan, &held),
         forget(connection, &gone),
@@ -70,6 +71,7 @@ pub(super) async fn commit(
         watermark(connection, applied),
         connection.batch("COMMIT"),
     )?;
+    fail::fail_point!("hub.plan.after");
     Ok(Committed::Done)
 }
 

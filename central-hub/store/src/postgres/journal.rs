@@ -106,7 +106,9 @@ async fn append_all(connection: &Connection, entries: &[Append], again: bool) ->
         Appended::At(JournalId(known.head))
     });
     let appended: Vec<Appended> = appended.collect();
+    fail::fail_point!("hub.journal.before");
     write(connection, first, &taken).await?;
+    fail::fail_point!("hub.journal.after");
     Ok(appended)
 }
 
