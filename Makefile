@@ -50,9 +50,9 @@ sim: ## SEEDS nations under faults (target/sim/report.json), and order independe
 	@cat target/sim/summary.txt
 
 crash: ## Kills KILLS programs at failpoints and at random, and looks for what was lost; SEED is another story
-	@.ci/need cargo-nextest sqlite3
+	@.ci/need cargo-nextest sqlite3 postgres
 	$(CARGO) build --locked --release -p central-hub -p sync-agent --bins $(FAILPOINTS)
-	HOTICH_KILLS=$(KILLS) HOTICH_SEED=$(SEED) $(CARGO) nextest run --locked --release -p central-hub -p sync-agent \
+	HOTICH_KILLS=$(KILLS) HOTICH_SEED=$(SEED) .ci/postgres $(CARGO) nextest run --locked --release -p central-hub -p sync-agent \
 		$(FAILPOINTS) --test crash
 
 faults: ## What servers and disks do: stops, cuts, failover, full disks (as root, since it mounts small ones)
@@ -84,6 +84,7 @@ overload: ## Ten times what the hub admits, for SECONDS: live latency, memory, g
 resync-crashes: ## Comparisons under RESYNC_SEEDS schedules of crashes, with 5,000 changes in flight
 	@.ci/need cargo-nextest
 	HOTICH_SEEDS=$(RESYNC_SEEDS) $(CARGO) nextest run --locked --release -p central-hub --test resync_crashes
+	@cat target/resync-crashes/report.json
 
 # Built here and nowhere else: some minutes, once.
 target/tools/bin/cargo-deny:

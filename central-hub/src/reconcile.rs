@@ -1,6 +1,7 @@
 //! The reconciler: takes the journal in order, gathers a context, lets the rules decide, and commits the plan.
 
 mod long;
+mod mending;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -168,6 +169,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
 
     async fn judge(&mut self, read: Read) -> Result<Progress, StoreError> {
         let (queue, last) = (read.applied.queue, read.applied.journal);
+        mending::mend(&self.store, &self.policy, &read.batch, &read.applied).await?;
         let tally = judge_batch(&self.store, &self.policy, &read.batch, read.applied).await?;
         match queue {
             Queue::Live => (self.judged.live, self.live_seen) = (last, Some(Instant::now())),

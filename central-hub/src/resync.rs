@@ -27,10 +27,12 @@ const RECENT: usize = 8;
 /// Who asks when nobody does.
 pub const HUB: &str = "hub";
 
+/// Who asks when a province comes with another history than the nation has of it.
+pub const DISPUTE: &str = "dispute";
+
 /// What a session begins a comparison, or a finer one, with.
 pub(crate) struct Prepared {
     pub(crate) resync: Resync,
-    pub(crate) key: HoldingsKey,
     pub(crate) holding: Holding,
     pub(crate) offer: Offer,
     /// Rows of the nation that were lost or altered, with the state that the sums know.
@@ -108,7 +110,7 @@ fn prepared(
         repairs_max: repairs_max(&resync, fence.root),
         wanted: damaged.keys().copied().take(WANTED_MAX).collect(),
     };
-    Prepared { resync, key: fence.key.clone(), holding, offer, damaged }
+    Prepared { resync, holding, offer, damaged }
 }
 
 /// How many records may be repaired without a second operator.
@@ -196,6 +198,25 @@ pub(crate) async fn begin_unasked<S: NationalStore>(
         store.put_resync(asked(origin, HUB, why, now_ms, u16::from_be_bytes([random[0], random[1]])), None).await?;
     }
     Ok(())
+}
+
+/// Writes down that a province came with another history than the nation has of it, unless that is what was written last.
+pub(crate) async fn dispute<S: NationalStore>(
+    store: &S,
+    origin: Origin,
+    detail: &str,
+    surroundings: Surroundings,
+) -> Result<(), StoreError> {
+    let recent = store.resyncs(Some(origin), RECENT).await?;
+    if recent.iter().max_by_key(|resync| resync.id).is_some_and(|last| last.who == DISPUTE) {
+        return Ok(());
+    }
+    tracing::warn!(province = %origin, detail, "a province came with another history; nothing of it is taken");
+    let (now_ms, random) = ((surroundings.wall_ms)(), (surroundings.random)());
+    let why = "the store of the province was restored from a backup, copied or made anew; nothing of it is taken";
+    let mut dispute = asked(origin, DISPUTE, why, now_ms, u16::from_be_bytes([random[0], random[1]]));
+    (dispute.state, dispute.report.detail) = (ResyncState::Failed, detail.chars().take(200).collect());
+    store.put_resync(dispute, None).await.map(drop)
 }
 
 #[cfg(test)]

@@ -130,6 +130,45 @@ fn name(row: usize) -> String {
 }
 
 #[test]
+fn a_store_that_went_back_and_was_written_on_is_refused_and_the_operators_read_of_it() {
+    let nation = Nation::new();
+    let mut hanoi = nation.enrol("01@2008");
+    hanoi.sql(&birth(1, "Nguyễn Văn Hùng", "1", "01.00001"));
+    hanoi.start();
+    nation.settle(&[&hanoi]);
+    let backup = hanoi.path("backup.db");
+    hanoi.sql(&format!("VACUUM INTO '{backup}'"));
+    hanoi.sql(&birth(2, "Trần Thị Lan", "2", "01.00001"));
+    nation.settle(&[&hanoi]);
+    hanoi.kill();
+    ["", "-wal", "-shm"].iter().for_each(|end| drop(std::fs::remove_file(format!("{}{end}", hanoi.path("store.db")))));
+    std::fs::copy(&backup, hanoi.path("store.db")).expect("an administrator's copy");
+    // More is written than was lost, so that no count is short.
+    hanoi.sql(&birth(3, "Lê An", "1", "01.00001"));
+    hanoi.sql("UPDATE births SET note = 'first' WHERE number = '3'");
+    hanoi.sql("UPDATE births SET note = 'second' WHERE number = '3'");
+    hanoi.start();
+    wait_until("the agent is told", || hanoi.json(&["status"])["connection"].to_string().contains("another history"));
+    let list = || nation.hub_json(&["resync", "list"]);
+    wait_until("the operators can read it", || list()[0]["who"] == "dispute");
+    assert!(list()[0]["why"].to_string().contains("restored") && list()[0]["next"].to_string().contains("enrol"));
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(list().as_array().expect("a list").len(), 1, "it is written down once, however often the agent comes");
+    assert_eq!(count(&nation.hub_json(&["stats"])["records"]), 2, "nothing of it is taken");
+    hanoi.kill();
+    assert!(hanoi.plain_command(&["init", "--new-epoch"]).status().expect("runs").success());
+    nation.hub_ok(&["provinces", "enrol", "01@2008", "--token-file", &hanoi.path("token")]);
+    hanoi.start();
+    wait_until("the lost entry is back", || hanoi.sql("SELECT count(*) FROM births") == "3");
+    nation.settle(&[&hanoi]);
+    assert_eq!(count(&nation.hub_json(&["stats"])["records"]), 3);
+    let number_3 = hanoi.sql("SELECT record_id FROM births WHERE number = '3'");
+    let shown = nation.hub_json(&["record", "show", &format!("01@2008/{number_3}")]);
+    assert_eq!(shown["versions"].as_array().map(Vec::len), Some(3), "its earlier states came too: {shown}");
+    nation.check_books();
+}
+
+#[test]
 fn strangers_and_copies_are_refused_in_words_and_block_nobody() {
     let nation = Nation::new();
     let mut hanoi = nation.enrol("01@2008");

@@ -58,6 +58,7 @@ with_both_stores! {
     equal_sides_need_one_round_trip
     what_the_nation_lost_is_sent_again
     a_row_altered_in_the_nation_is_found_and_mended
+    who_came_while_a_row_was_missing_is_judged_with_it
     a_row_altered_in_the_province_is_found_and_mended
     what_only_the_nation_has_is_set_aside_and_released
     a_loss_of_most_waits_for_a_second_operator
@@ -113,6 +114,28 @@ async fn a_row_altered_in_the_nation_is_found_and_mended<S: NationalStore + Clon
     assert_eq!((found.damaged_at_centre, found.repaired), (2, 2), "{found:?}");
     pair.check_equal().await;
     assert_eq!(pair.store.digests().await.unwrap().digests, before.digests, "no sum has moved");
+}
+
+async fn who_came_while_a_row_was_missing_is_judged_with_it<S: NationalStore + Clone + 'static>(
+    pair: Pair<S>,
+    harm: Harm,
+) {
+    // Births of one year are of one day and one name: two of them are one child, registered twice.
+    pair.births(0..20);
+    pair.settle().await;
+    harm.sql("DELETE FROM record WHERE record_id = 5").await;
+    harm.sql("UPDATE record SET canonical = (SELECT canonical FROM record WHERE record_id = 9) WHERE record_id = 8")
+        .await;
+    pair.births(25..40);
+    pair.settle().await;
+    let found = pair.resync(|wish| wish.deep = true).await.resync.report;
+    assert_eq!((found.damaged_at_centre, found.repaired), (2, 2), "{found:?}");
+    pair.check_equal().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let anew = central_hub::rebuild::verify(&pair.store, &Default::default(), scratch.path(), |_| {}).await.unwrap();
+    assert!(anew.equal, "{anew:?}");
+    let lists = pair.store.resyncs(None, 9).await.unwrap();
+    assert!(lists.iter().all(|resync| resync.damaged.is_empty()), "what is mended waits no more");
 }
 
 async fn a_row_altered_in_the_province_is_found_and_mended<S: NationalStore + Clone + 'static>(

@@ -9,6 +9,8 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use central_hub::clock::now_ms;
@@ -18,6 +20,7 @@ use central_hub::operator::provinces;
 use central_hub::operator::resync::{self, Wish};
 use central_hub::serve;
 use hub_rules::policy::Policy;
+use hub_store::Journal as _;
 use hub_store::sqlite::Sqlite;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -31,18 +34,48 @@ use sync_agent::store::{self, Store, StoreHandle};
 use sync_agent::uplink::over_tcp;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Schedules of the ordinary run.
 const ORDINARY_SCHEDULES: u64 = 30;
+/// Schedules that are played at the same time: each waits more than it works.
+const WORLDS_AT_ONCE: usize = 4;
 /// Changes of one schedule in the ordinary run, and in a longer one.
 const CHANGES: [u32; 2] = [250, 5_000];
 /// Things that happen in one schedule.
 const ACTIONS: u32 = 14;
-/// How long a world may take to come to rest.
+/// How long a world may take to come to rest, and a runtime to end.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a runtime is waited for that crashed: the store's own thread finishes what it began.
-const CRASH: Duration = Duration::from_secs(5);
+
+/// One side, in a runtime of its own that a crash drops.
+struct Side<S> {
+    runtime: Runtime,
+    /// What it does; it never ends by itself.
+    work: JoinHandle<()>,
+    /// Its store, or the thread that has it.
+    store: S,
+}
+
+impl<S> Side<S> {
+    fn new(store: S, work: impl Future<Output = ()> + Send + 'static) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let work = runtime.spawn(work);
+        Self { runtime, work, store }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.work.is_finished()
+    }
+
+    /// Drops the runtime with everything that is under way in it; answers what has the store.
+    fn crash(self) -> S {
+        let began = Instant::now();
+        self.runtime.shutdown_timeout(PATIENCE);
+        assert!(began.elapsed() < PATIENCE, "a runtime goes on after its end");
+        self.store
+    }
+}
 
 struct World {
     folder: tempfile::TempDir,
@@ -50,8 +83,8 @@ struct World {
     address: SocketAddr,
     random: StdRng,
     operators: Runtime,
-    hub: Option<(Runtime, Sqlite)>,
-    agent: Option<Runtime>,
+    hub: Option<Side<Sqlite>>,
+    agent: Option<Side<std::thread::JoinHandle<()>>>,
     written: u32,
     /// Crashes and cuts so far.
     falls: u32,
@@ -74,7 +107,8 @@ impl World {
         };
         let config = layer.finish().unwrap();
         store::init(&config.store, Incarnation { origin: config.province, epoch: Epoch(7) }).unwrap();
-        let (operators, random) = (runtime(), StdRng::seed_from_u64(seed));
+        let operators = Builder::new_current_thread().enable_all().build().unwrap();
+        let random = StdRng::seed_from_u64(seed);
         let mut world =
             Self { folder, config, address, random, operators, hub: None, agent: None, written: 0, falls: 0 };
         world.start_hub();
@@ -92,48 +126,42 @@ impl World {
     }
 
     fn store(&self) -> &Sqlite {
-        &self.hub.as_ref().unwrap().1
+        &self.hub.as_ref().unwrap().store
     }
 
     fn start_hub(&mut self) {
         let store = Sqlite::open(&self.folder.path().join("national.db")).unwrap();
-        let (runtime, address, served) = (runtime(), self.address, store.clone());
-        runtime.spawn(async move {
-            let listener = TcpListener::bind(address).await.unwrap();
+        let (address, served) = (self.address, store.clone());
+        self.hub = Some(Side::new(store, async move {
+            let listener = TcpListener::bind(address).await.expect("the hub's port is free");
             let never = CancellationToken::new();
-            serve::serve(served, listener, Quota::default(), Policy::default(), never).await.unwrap();
-        });
-        self.hub = Some((runtime, store));
+            serve::serve(served, listener, Quota::default(), Policy::default(), never).await.expect("the hub serves");
+        }));
     }
 
+    /// As with the agent: an answer of the store says that what was begun before is done.
     fn crash_hub(&mut self) {
         self.falls += 1;
-        self.hub.take().unwrap().0.shutdown_timeout(CRASH);
+        let store = self.hub.take().unwrap().crash();
+        self.operators.block_on(store.cursors(self.config.province)).unwrap();
+        drop(store);
         self.start_hub();
     }
 
     fn start_agent(&mut self) {
-        let (runtime, config, seed) = (runtime(), self.config.clone(), self.random.random());
-        runtime.spawn(async move {
-            // The store of an agent that crashed is free a moment later.
-            let began = Instant::now();
-            let store = loop {
-                match Store::open(&config.store) {
-                    Ok(store) => break store,
-                    Err(error) => assert!(began.elapsed() < PATIENCE / 2, "the agent cannot start: {error}"),
-                }
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            };
-            let (handle, _thread) = StoreHandle::threaded(store).unwrap();
+        let (config, seed) = (self.config.clone(), self.random.random());
+        let store = Store::open(&config.store).expect("the agent opens its store");
+        let (handle, thread) = StoreHandle::threaded(store).unwrap();
+        self.agent = Some(Side::new(thread, async move {
             let surroundings = Surroundings { connect: over_tcp(), wall_ms: || now_ms().cast_unsigned(), seed };
-            daemon::run(handle, &config, surroundings, CancellationToken::new()).await.unwrap();
-        });
-        self.agent = Some(runtime);
+            daemon::run(handle, &config, surroundings, CancellationToken::new()).await.expect("the agent runs");
+        }));
     }
 
+    /// Nobody outlives a process: what its thread had begun ends before the next one begins.
     fn crash_agent(&mut self) {
         self.falls += 1;
-        self.agent.take().unwrap().shutdown_timeout(CRASH);
+        self.agent.take().unwrap().crash().join().unwrap();
         self.start_agent();
     }
 
@@ -202,6 +230,8 @@ impl World {
     fn settle(&self, seed: u64) {
         let began = Instant::now();
         loop {
+            assert!(!self.hub.as_ref().unwrap().is_gone(), "seed {seed}: the hub ended by itself");
+            assert!(!self.agent.as_ref().unwrap().is_gone(), "seed {seed}: the agent ended by itself");
             let status = status::read(&self.config.store, 0).unwrap();
             let is_applied = status.unsealed == 0 && status.lanes.iter().all(|lane| lane.sealed == lane.applied);
             let views = self.operators.block_on(resync::list(self.store(), None)).unwrap();
@@ -227,10 +257,6 @@ impl World {
     }
 }
 
-fn runtime() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
-
 /// Plays one schedule; how often somebody fell, and how many comparisons there were.
 fn play(seed: u64, changes: u32) -> (u32, usize) {
     let mut world = World::new(seed);
@@ -251,14 +277,45 @@ fn count(national: &Path) -> i64 {
     Connection::open(national).unwrap().query_row("SELECT count(*) FROM record", (), |row| row.get(0)).unwrap()
 }
 
+/// Plays schedules, some at a time; what came of those that passed, and the seeds of those that failed.
+fn play_all(seeds: std::ops::Range<u64>, changes: u32) -> (Vec<(u32, usize)>, Vec<u64>) {
+    let (next, passed, failed) = (AtomicU64::new(seeds.start), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..WORLDS_AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    match std::panic::catch_unwind(|| play(seed, changes)) {
+                        Ok(played) => passed.lock().unwrap().push(played),
+                        Err(_) => failed.lock().unwrap().push(seed),
+                    }
+                }
+            });
+        }
+    });
+    (passed.into_inner().unwrap(), failed.into_inner().unwrap())
+}
+
 #[test]
 fn no_comparison_finds_a_difference_that_is_not_there() {
-    let long = std::env::var("HOTICH_SEEDS").ok().and_then(|seeds| seeds.parse::<u64>().ok());
-    let from = std::env::var("HOTICH_SEED").ok().and_then(|seed| seed.parse::<u64>().ok()).unwrap_or(1);
-    let (mut falls, mut compared) = (0, 0);
-    for seed in from..from + long.unwrap_or(ORDINARY_SCHEDULES) {
-        let (fell, found) = play(seed, CHANGES[usize::from(long.is_some())]);
-        (falls, compared) = (falls + fell, compared + found);
-    }
-    assert!(falls > 0 && compared > 0, "{falls} falls, {compared} comparisons");
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (long, from) = (number("HOTICH_SEEDS"), number("HOTICH_SEED").unwrap_or(1));
+    let (schedules, changes) = (long.unwrap_or(ORDINARY_SCHEDULES), CHANGES[usize::from(long.is_some())]);
+    let began = Instant::now();
+    let (passed, failed) = play_all(from..from + schedules, changes);
+    let (falls, compared) = passed.iter().fold((0, 0), |sum, (falls, compared)| (sum.0 + falls, sum.1 + compared));
+    let seconds = began.elapsed().as_secs_f64();
+    let report = serde_json::json!({
+        "first_seed": from, "passed": passed.len(), "failed": failed.len(), "failed_seeds": failed,
+        "changes_in_flight": changes, "falls": falls, "comparisons": compared,
+        "seconds": seconds, "schedules_per_second": schedules as f64 / seconds,
+    });
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/resync-crashes");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("report.json"), format!("{report:#}\n")).unwrap();
+    assert!(failed.is_empty(), "{report}");
+    assert!(falls > 0 && compared > 0, "{report}");
 }

@@ -80,6 +80,7 @@ carried! {
     Hello in StreamRequest::stream_request,
     Frame in StreamRequest::stream_request,
     NoticeAck in StreamRequest::stream_request,
+    Goodbye in StreamRequest::stream_request,
     Welcome in StreamResponse::stream_response,
     Received in StreamResponse::stream_response,
     Applied in StreamResponse::stream_response,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use registry_proto::frame::SealedChange;
+use registry_proto::frame::{Change, SealedChange};
 use registry_schema::clock::Hlc;
 use registry_schema::digest::{Hash256, chain_start};
 use registry_schema::ids::{Lane, RecordId, Seq, Version};
@@ -10,6 +10,10 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::store::StoreError;
 use crate::store::state::Incarnation;
+
+/// Changes and bytes of them that are held in memory while lanes begin anew: some megabytes.
+const PLACED_CHANGES: usize = 1_000;
+const PLACED_BYTES: usize = 4 * 1024 * 1024;
 
 /// How far one lane has come: applied <= received <= sealed, and none ever goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +140,40 @@ pub fn go_back(connection: &Connection, lane: Lane, received: Seq, applied: Seq)
     Ok(before.0 - received.0)
 }
 
+/// Begins every lane anew under another epoch. What the centre acknowledged is settled; what it did not takes the first
+/// places, in its order, with the versions, clocks and bytes that it was sealed with. Where the centre has it after all, it
+/// is known there by these.
+///
+/// # Errors
+/// The store could not be read or written, or a place of a lane is missing.
+pub(crate) fn begin_anew(connection: &Connection, incarnation: Incarnation) -> Result<(), StoreError> {
+    for (lane, before) in lanes(connection)? {
+        let settle = "UPDATE change_log SET settled = 1 WHERE lane = ?1 AND seq <= ?2 AND settled = 0";
+        connection.execute(settle, params![lane.number(), before.received.0.cast_signed()])?;
+        let (mut next, mut end) = (before.received.next(), Seq(0));
+        let mut chain = chain_start(incarnation.origin, incarnation.epoch, lane);
+        loop {
+            let waiting = load(connection, lane, next, PLACED_CHANGES, PLACED_BYTES)?;
+            let Some(last) = waiting.last() else { break };
+            next = last.seq.next();
+            for change in waiting {
+                let place = change.seq;
+                let SealedChange { record_id, version, clock, canonical, .. } = change;
+                let stated = Change { record_id, version, clock, canonical };
+                let placed = SealedChange::link(incarnation.origin, &chain, end.next(), stated);
+                let sql = "UPDATE change_log SET seq = ?3, chain = ?4 WHERE lane = ?1 AND seq = ?2 AND settled = 0";
+                let (from, to) = (place.0.cast_signed(), placed.seq.0.cast_signed());
+                connection.prepare_cached(sql)?.execute(params![lane.number(), from, to, placed.chain.as_bytes()])?;
+                (end, chain) = (placed.seq, placed.chain);
+            }
+        }
+        let sql =
+            "UPDATE lanes SET sealed_seq = ?2, sealed_chain = ?3, received_seq = 0, applied_seq = 0 WHERE lane = ?1";
+        connection.execute(sql, params![lane.number(), end.0.cast_signed(), chain.as_bytes()])?;
+    }
+    Ok(())
+}
+
 /// Proves in a few look-ups that the ends of the lanes are what the change log says they are.
 pub(crate) fn check(connection: &Connection, incarnation: Incarnation) -> Result<(), StoreError> {
     for (lane, state) in lanes(connection)? {
@@ -199,6 +237,30 @@ mod tests {
         store.connection().execute("DELETE FROM change_log WHERE seq = 5", ()).unwrap();
         drop(store);
         assert!(matches!(Store::open(&folder.path().join("province.db")), Err(StoreError::Damaged(_))));
+    }
+
+    #[test]
+    fn with_a_new_epoch_everything_is_sent_that_was_not_acknowledged() {
+        let (folder, mut store) = scratch();
+        write_births(&mut store, 5);
+        store.connection().execute("UPDATE births SET note = 'later' WHERE number = '4'", ()).unwrap();
+        store.seal(9, NOW_MS).unwrap();
+        advance(store.connection(), Lane::Live, Seq(3), Seq(2)).unwrap();
+        let before = load(store.connection(), Lane::Live, Seq(4), 99, 99_999).unwrap();
+        drop(store);
+        let path = folder.path().join("province.db");
+        crate::store::take_new_epoch(&path, registry_schema::ids::Epoch(8)).unwrap();
+        let mut store = Store::open(&path).unwrap();
+        let after = load(store.connection(), Lane::Live, Seq(1), 99, 99_999).unwrap();
+        let stated = |changes: &[SealedChange]| -> Vec<_> {
+            changes.iter().map(|change| (change.record_id, change.version, change.clock, change.content_hash)).collect()
+        };
+        assert_eq!((after.len(), stated(&after)), (3, stated(&before)));
+        assert_ne!(after[0].chain, before[0].chain, "the chain is that of the new epoch");
+        write_births(&mut store, 1);
+        assert_eq!(lanes(store.connection()).unwrap()[&Lane::Live].sealed, Seq(4), "and the lane goes on");
+        drop(store);
+        Store::open(&path).unwrap();
     }
 
     proptest! {

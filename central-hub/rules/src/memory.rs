@@ -54,16 +54,20 @@ impl Memory {
 
     /// Judges a batch and carries out the plan.
     pub fn take(&mut self, arrivals: impl IntoIterator<Item = Arrival>) {
-        let batch: Batch = arrivals.into_iter().collect();
+        self.judge(&arrivals.into_iter().collect());
+    }
+
+    /// The same with arrivals that were put together before.
+    pub fn judge(&mut self, batch: &Batch) {
         let mut context = Context::under(Arc::clone(&self.policy));
         loop {
-            let request = missing(&context, &batch);
+            let request = missing(&context, batch);
             if request.is_empty() {
                 break;
             }
             self.load(request, &mut context);
         }
-        self.commit(decide(&context, &batch));
+        self.commit(decide(&context, batch));
     }
 
     /// Answers a request.

@@ -64,7 +64,7 @@ pub(crate) fn node(short: &str) -> Node {
     Node::new(key(record), registry_schema::field::Role::parse(role).unwrap())
 }
 
-/// The arrivals of a script, in its order.
+/// The arrivals of a script.
 pub(crate) fn parse(script: &str) -> Vec<Arrival> {
     let mut drafts: BTreeMap<RecordKey, (u32, Draft)> = BTreeMap::new();
     let mut clock = 0;
@@ -78,7 +78,7 @@ pub(crate) fn parse(script: &str) -> Vec<Arrival> {
         .collect()
 }
 
-fn key(short: &str) -> RecordKey {
+pub(crate) fn key(short: &str) -> RecordKey {
     let (province, id) = short.split_once('/').unwrap();
     format!("{province}@2008/{id}").parse().unwrap()
 }
@@ -119,7 +119,7 @@ fn answer(text: &str, clock: u64) -> Arrival {
     })
 }
 
-fn transcript(memory: &Memory) -> String {
+pub(crate) fn transcript(memory: &Memory) -> String {
     let mut lines: Vec<String> = memory
         .findings
         .values()

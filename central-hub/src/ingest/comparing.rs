@@ -1,14 +1,11 @@
 //! The comparisons of one session: offers what the hub holds, answers the province's questions, and notes what came of
 //! it. Whether both sides hold the same is also looked at with every frame whose root can be compared.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
-use hub_rules::State;
-use hub_rules::plan::RecordRow;
-use hub_rules::reading::Reading;
 use hub_store::holdings::{Agreement, Fence, Resync, ResyncReport, ResyncState};
 use hub_store::{NationalStore, StoreError};
 use prost::Message as _;
@@ -16,8 +13,8 @@ use registry_proto::frame::Opened;
 use registry_proto::resync::{BLOCK_CELLS_MAX, Places, RECORDS_ASKED_MAX, STATES_BYTES_MAX, buckets_in};
 use registry_proto::v1::{self, ResyncPhase, StreamResponse, resync_ask::Question};
 use registry_schema::digest::Hash256;
-use registry_schema::holdings::{CELLS_MAX, Holding, HoldingsKey};
-use registry_schema::ids::{Epoch, Lane, Origin, RecordId, RecordKey};
+use registry_schema::holdings::{CELLS_MAX, Holding};
+use registry_schema::ids::{Epoch, Origin, RecordId};
 use tokio::time::{Duration, Instant};
 
 use super::service::Hub;
@@ -52,8 +49,6 @@ pub(super) struct Comparing<S> {
     looked: Option<Instant>,
     preparing: FuturesUnordered<Preparing>,
     current: Option<Current>,
-    /// Rows to be mended when the province sends them again.
-    damaged: Option<(HoldingsKey, BTreeMap<RecordId, u64>)>,
 }
 
 struct Current {
@@ -74,7 +69,6 @@ impl<S: NationalStore + 'static> Comparing<S> {
             looked: None,
             preparing: FuturesUnordered::new(),
             current: None,
-            damaged: None,
         }
     }
 
@@ -83,8 +77,8 @@ impl<S: NationalStore + 'static> Comparing<S> {
         self.epoch
     }
 
-    /// A frame is the next one of its lane: mends rows with it, and remembers its root.
-    pub(super) async fn arrived(&mut self, opened: &Opened, root: &[u8]) -> Result<(), StoreError> {
+    /// A frame is the next one of its lane: remembers its root.
+    pub(super) fn arrived(&mut self, opened: &Opened, root: &[u8]) {
         self.arrived.insert(opened.lane, opened.last_seq);
         if let Some(root) = Hash256::from_slice(root) {
             self.roots.push_back((self.arrived.clone(), root));
@@ -92,7 +86,6 @@ impl<S: NationalStore + 'static> Comparing<S> {
                 self.roots.pop_front();
             }
         }
-        if opened.lane == Lane::Repair { self.mend(opened).await } else { Ok(()) }
     }
 
     /// Frames were lost on the way: what their successors say does not fit any more.
@@ -154,47 +147,19 @@ impl<S: NationalStore + 'static> Comparing<S> {
         }
     }
 
-    /// Offers what was prepared. Which rows wait to be mended is written down first: what mends them may come when this
-    /// session is long over.
+    /// Offers what was prepared. Which rows wait to be mended is written down first, for whoever judges what mends them.
     pub(super) async fn offer(&mut self, prepared: Prepared) -> Result<Vec<StreamResponse>, StoreError> {
-        let Prepared { mut resync, key, holding, offer, damaged } = prepared;
+        let Prepared { mut resync, holding, offer, damaged } = prepared;
         let message = v1::ResyncOffer::from(&offer);
         resync.report.bytes += message.encoded_len() as u64;
         resync.report.round_trips += 1;
         if !damaged.is_empty() && !resync.dry_run {
             resync.damaged = damaged.iter().map(|(id, prefix)| (*id, *prefix)).collect();
             self.hub.store.put_resync(resync.clone(), Some(ResyncState::Running)).await?;
-            self.damaged = Some((key, damaged));
         }
         let wide = self.current.take().map_or(0, |current| current.wide);
         self.current = Some(Current { resync, holding, wide });
         Ok(vec![message.into()])
-    }
-
-    /// Takes up what earlier sessions left to be mended, before the first frame comes.
-    pub(super) async fn recall(&mut self) -> Result<(), StoreError> {
-        let mut recent = self.hub.store.resyncs(Some(self.origin), OPEN_MAX).await?;
-        recent.sort_by_key(|resync| resync.id);
-        let damaged: BTreeMap<RecordId, u64> = recent.into_iter().flat_map(|resync| resync.damaged).collect();
-        if !damaged.is_empty() {
-            let fence = self.hub.store.fence(self.origin).await?;
-            self.damaged = fence.map(|fence| (fence.key, damaged));
-        }
-        Ok(())
-    }
-
-    /// Everything is mended.
-    async fn forget(&mut self) -> Result<(), StoreError> {
-        self.damaged = None;
-        if let Some(current) = &mut self.current {
-            current.resync.damaged.clear();
-        }
-        let recent = self.hub.store.resyncs(Some(self.origin), OPEN_MAX).await?;
-        for resync in recent.into_iter().filter(|resync| !resync.damaged.is_empty()) {
-            let state = resync.state;
-            self.hub.store.put_resync(Resync { damaged: Vec::new(), ..resync }, Some(state)).await?;
-        }
-        Ok(())
     }
 
     /// Answers a question of the province; one about a comparison that is over has no answer.
@@ -271,34 +236,6 @@ impl<S: NationalStore + 'static> Comparing<S> {
             self.hub.store.put_resync(resync, Some(ResyncState::Running)).await?;
         }
         Ok(Vec::new())
-    }
-
-    /// Writes rows that were lost or altered as the province sends them again, where the sums know exactly that state.
-    async fn mend(&mut self, opened: &Opened) -> Result<(), StoreError> {
-        let Some((key, damaged)) = self.damaged.as_mut() else { return Ok(()) };
-        let mut rows = Vec::new();
-        for change in &opened.changes {
-            let record = RecordKey { origin: self.origin, id: change.record_id };
-            let prefix = key.tag(record, change.version, change.clock, &change.content_hash).prefix();
-            if damaged.get(&change.record_id) != Some(&prefix) {
-                continue;
-            }
-            let (version, clock, content_hash) = (change.version, change.clock, change.content_hash);
-            let canonical = change.canonical.as_slice().into();
-            let reading = Reading::of(record, State { version, clock, content_hash, canonical });
-            if reading.is_valid() {
-                let (kind, standing) = (reading.kind_code(), reading.standing());
-                rows.push(RecordRow { key: record, kind, standing, state: reading.state });
-            }
-            damaged.remove(&change.record_id);
-        }
-        let is_last = damaged.is_empty();
-        if !rows.is_empty() {
-            fail::fail_point!("hub.mend.before");
-            self.hub.store.mend(rows).await?;
-            fail::fail_point!("hub.mend.after");
-        }
-        if is_last { self.forget().await } else { Ok(()) }
     }
 }
 

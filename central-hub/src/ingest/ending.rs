@@ -1,9 +1,12 @@
 //! How a session ends, and what the province is told.
 
-use hub_store::StoreError;
+use hub_store::{NationalStore, StoreError};
 use registry_proto::v1;
+use registry_schema::ids::Origin;
 
+use super::service::Hub;
 use crate::door::Ending;
+use crate::resync;
 
 /// When a province that was turned away may come back, in milliseconds.
 pub(super) const RETRY_MS: u64 = 5_000;
@@ -38,4 +41,14 @@ pub(super) fn goodbye(reason: v1::GoodbyeReason, detail: &str, retry_after_ms: u
 pub(super) fn unavailable(error: &StoreError) -> End {
     tracing::error!(%error, "a session ends because the store failed");
     goodbye(v1::GoodbyeReason::Overloaded, "the centre's store cannot be used at the moment", RETRY_MS)
+}
+
+/// Sees to it that the operators can read that histories differ.
+pub(super) async fn dispute<S: NationalStore>(hub: &Hub<S>, origin: Origin, goodbye: &v1::Goodbye) {
+    if !matches!(goodbye.reason(), v1::GoodbyeReason::Forked | v1::GoodbyeReason::WrongEpoch) {
+        return;
+    }
+    if let Err(error) = resync::dispute(&hub.store, origin, &goodbye.detail, hub.surroundings).await {
+        tracing::error!(%error, province = %origin, "that histories differ is not written down");
+    }
 }

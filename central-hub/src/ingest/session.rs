@@ -23,7 +23,7 @@ use tonic::{Status, Streaming};
 
 use super::allowance::Allowance;
 use super::comparing::Comparing;
-use super::ending::{End, RETRY_MS, goodbye, sent_away, unavailable};
+use super::ending::{End, RETRY_MS, dispute, goodbye, sent_away, unavailable};
 use super::evidence::Evidence;
 use super::service::Hub;
 use super::writer::Refusal;
@@ -96,6 +96,7 @@ impl<S: NationalStore + 'static> Session<S> {
             End::HungUp => tracing::info!(province = %origin, "session ends: the province hung up"),
             End::Goodbye(goodbye) => {
                 tracing::info!(province = %origin, reason = goodbye.reason().as_str_name(), detail = goodbye.detail, "session ends");
+                dispute(&self.hub, origin, &goodbye).await;
                 let _ = self.outbox.send(Ok(goodbye.into())).await;
             }
         }
@@ -131,7 +132,6 @@ impl<S: NationalStore + 'static> Session<S> {
         };
         let arrived = receiver.cursors().map(|cursor| (cursor.lane, cursor.seq)).collect();
         self.comparing = Comparing::new(Arc::clone(&self.hub), origin, hello.epoch, arrived);
-        self.comparing.recall().await.map_err(|error| unavailable(&error))?;
         if self.province.epoch.is_none() && cursors.iter().any(|cursor| cursor.epoch != hello.epoch) {
             let why = "the province came with a new epoch";
             let begun = resync::begin_unasked(&self.hub.store, origin, why, self.hub.surroundings).await;
@@ -209,8 +209,7 @@ impl<S: NationalStore + 'static> Session<S> {
                 Step::Append(mut arrival) => {
                     let checked = self.evidence.check(&mut arrival.frame);
                     checked.map_err(|what| goodbye(v1::GoodbyeReason::Protocol, &what, RETRY_MS))?;
-                    let noted = self.comparing.arrived(&arrival.opened, &arrival.frame.root).await;
-                    noted.map_err(|error| unavailable(&error))?;
+                    self.comparing.arrived(&arrival.opened, &arrival.frame.root);
                     self.journal(*arrival).await;
                     Ok(())
                 }
@@ -237,6 +236,11 @@ impl<S: NationalStore + 'static> Session<S> {
             Some(v1::stream_request::Message::ResyncReport(report)) => {
                 self.comparing.reported(report).await.map_err(|error| unavailable(&error))
             }
+            Some(v1::stream_request::Message::Goodbye(parting)) if parting.reason() == v1::GoodbyeReason::Forked => {
+                let detail = "the agent finds another history in its store than the centre has of it";
+                Err(goodbye(v1::GoodbyeReason::Forked, detail, RETRY_MS))
+            }
+            Some(v1::stream_request::Message::Goodbye(_)) => Err(End::HungUp),
             Some(v1::stream_request::Message::Hello(_)) | None => {
                 Err(goodbye(v1::GoodbyeReason::Protocol, "only frames and acknowledgements follow Hello", RETRY_MS))
             }

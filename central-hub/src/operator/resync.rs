@@ -156,6 +156,10 @@ async fn moved<S: NationalStore>(
 fn view(resync: Resync) -> ResyncView {
     let next = match resync.state {
         ResyncState::WaitingApproval => Some(format!("central-hub resync approve {} --operator ANOTHER", resync.id)),
+        ResyncState::Failed if resync.who == resync::DISPUTE => Some(format!(
+            "enrol {} again here, and run `sync-agent init --new-epoch` there: what the store has is sent, what it lost comes back",
+            resync.origin
+        )),
         _ => None,
     };
     ResyncView { changed_at: rfc3339(Some(resync.changed_ms)), next, resync }

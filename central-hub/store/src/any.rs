@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use hub_rules::finding::FindingId;
-use hub_rules::plan::RecordRow;
 use hub_rules::verdict::Verdict;
 use hub_rules::{Context, Node, Plan, Request, State};
 use registry_schema::digest::Hash256;
@@ -89,7 +88,6 @@ impl Holdings for AnyStore {
         fn recount(origin: Origin, cells: usize, of: Vec<Bucket>, rehash: bool) -> Option<Recount>;
         fn rebuild_holding(origin: Origin) -> ();
         fn held_states(origin: Origin, records: Vec<RecordId>) -> Vec<(RecordId, State)>;
-        fn mend(rows: Vec<RecordRow>) -> ();
         fn note_agreement(origin: Origin, agreement: Agreement) -> ();
         fn agreements() -> BTreeMap<Origin, Agreement>;
         fn put_resync(resync: Resync, from: Option<ResyncState>) -> bool;

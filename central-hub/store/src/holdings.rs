@@ -117,7 +117,7 @@ pub struct Resync {
     /// What was found and done.
     pub report: ResyncReport,
     /// Rows of the nation that were lost or altered and are not mended yet, by the prefixes of their tags. Until then the
-    /// province's answer is no news, but the row itself, whichever session it comes in.
+    /// province's answer is no news, but the row itself, whichever session it comes in and whichever hub judges it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub damaged: Vec<(RecordId, u64)>,
     /// When it last moved, in Unix milliseconds.

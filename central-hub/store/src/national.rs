@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use hub_rules::finding::FindingId;
-use hub_rules::plan::RecordRow;
 use hub_rules::verdict::Verdict;
 use hub_rules::{Context, Node, Plan, Request, State};
 use registry_schema::digest::Hash256;
@@ -132,8 +131,6 @@ pub trait Holdings: Send + Sync {
         origin: Origin,
         records: Vec<RecordId>,
     ) -> impl Future<Output = Answer<Vec<(RecordId, State)>>> + Send;
-    /// Writes present states over rows that were lost or altered; no sum changes, since the sums knew these states.
-    fn mend(&self, rows: Vec<RecordRow>) -> impl Future<Output = Answer<()>> + Send;
     /// Notes how a comparison of roots ended.
     fn note_agreement(&self, origin: Origin, agreement: Agreement) -> impl Future<Output = Answer<()>> + Send;
     /// How the last comparison with each province ended.

@@ -51,6 +51,11 @@ pub(crate) const POINTS: [(&str, Way); 26] = [
     ("hub.restore.checked", Way::Restore),
 ];
 
+/// Those that a hub over a server passes; backups are copies of files.
+pub(crate) fn on_server() -> Vec<(&'static str, Way)> {
+    POINTS.into_iter().filter(|(_, way)| matches!(way, Way::Hub | Way::HubCompares | Way::Audit)).collect()
+}
+
 /// The names of all failpoints in the sources, so that none is forgotten.
 pub(crate) fn in_sources() -> std::collections::BTreeSet<String> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");

@@ -9,7 +9,9 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde::Serialize;
 
-use super::clerks::{Clerks, open};
+use super::books::Books;
+use super::clerks::Clerks;
+use super::nation::patience::output;
 use super::nation::{Agent, Environment, Nation, wait_until};
 use super::points::Way;
 
@@ -19,6 +21,8 @@ const PROVINCES: [(&str, &str); 2] = [("01@2008", "01.00001"), ("79@2008", "79.0
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A failpoint is passed up to so many times before it is the end.
 const PASSED_MAX: u32 = 2;
+/// Between two rounds of the clerks while something is waited for: what a kill costs is bounded, however long it takes.
+const BEAT: Duration = Duration::from_millis(5);
 /// Milliseconds that a random kill may be in coming.
 const RANDOM_MS_MAX: u64 = 150;
 /// Rows of one imported file: two transactions of the import and more.
@@ -28,6 +32,8 @@ const FILE_ROWS: usize = 120;
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) seed: u64,
+    /// Whether its store was on a server.
+    pub(crate) on_server: bool,
     pub(crate) kills: usize,
     /// How often each failpoint ended a program.
     pub(crate) hits: BTreeMap<&'static str, usize>,
@@ -46,16 +52,26 @@ pub(crate) struct Run {
     seed: u64,
     pub(crate) chance: StdRng,
     nation: Nation,
+    books: Books,
     agents: [Agent; 2],
     clerks: [Clerks; 2],
     hits: BTreeMap<&'static str, usize>,
     kills: usize,
+    /// The entry whose row disappeared last.
+    lost: Option<i64>,
     begun: Instant,
 }
 
 impl Run {
-    pub(crate) fn begin(seed: u64) -> Self {
-        let nation = Nation::with_certificates(&[]);
+    pub(crate) fn begin(seed: u64, on_server: bool) -> Self {
+        let (nation, books) = if on_server {
+            let books = Books::server();
+            (Nation::on_server(books.url().expect("it is a server's")), books)
+        } else {
+            let nation = Nation::with_certificates(&[]);
+            let books = Books::file(&nation.path("national.db"));
+            (nation, books)
+        };
         let mut agents = PROVINCES.map(|(province, _)| nation.enrol(province));
         let mut number = 0;
         let clerks = PROVINCES.map(|(_, office)| {
@@ -64,7 +80,7 @@ impl Run {
         });
         agents.iter_mut().for_each(Agent::start);
         let (chance, hits, begun) = (StdRng::seed_from_u64(seed), BTreeMap::new(), Instant::now());
-        let mut run = Self { seed, chance, nation, agents, clerks, hits, kills: 0, begun };
+        let mut run = Self { seed, chance, nation, books, agents, clerks, hits, kills: 0, lost: None, begun };
         for province in 0..PROVINCES.len() {
             run.import(province, &Vec::new());
         }
@@ -76,7 +92,8 @@ impl Run {
     pub(crate) fn kill_at_random(&mut self) {
         let end = Instant::now() + Duration::from_millis(self.chance.random_range(0..RANDOM_MS_MAX));
         while Instant::now() < end {
-            self.write(2);
+            self.write(1);
+            std::thread::sleep(BEAT);
         }
         let whom = self.chance.random_range(0..4);
         if whom == 0 || whom == 3 {
@@ -119,16 +136,36 @@ impl Run {
             Way::Backup => self.back_up(&armed(1)),
             Way::Restore => self.restore(&armed(1)),
         }
-        let began = Instant::now();
-        while !hit.exists() {
-            assert!(began.elapsed() < PATIENCE, "nobody passed {name}; logs are in {}", self.nation.path("").display());
-            self.write(3);
-        }
+        self.await_end(name, way, province);
         std::fs::remove_file(&hit).expect("it was there");
         *self.hits.entry(name).or_default() += 1;
         self.kills += 1;
         self.write(4);
         self.revive();
+        wait_until("the lost row is mended", || self.lost.is_none_or(|lost| self.is_in_the_nation(lost)));
+    }
+
+    /// Lets clerks write until the armed program has come to its end at the failpoint.
+    fn await_end(&mut self, name: &str, way: Way, province: usize) {
+        let began = Instant::now();
+        loop {
+            let is_dead = match way {
+                Way::Hub | Way::HubCompares => self.nation.is_hub_dead(),
+                Way::Agent => self.agents[province].is_dead(),
+                Way::AgentCompares => self.agents[0].is_dead(),
+                Way::Import | Way::Audit | Way::Backup | Way::Restore => true,
+            };
+            // The hit is written a moment before the end.
+            let is_hit = self.nation.path("hit").exists();
+            let logs = self.nation.path("");
+            match (is_hit, is_dead) {
+                (true, true) => return,
+                (false, true) => panic!("the program ended before it passed {name}; logs are in {}", logs.display()),
+                _ => assert!(began.elapsed() < PATIENCE, "nobody passed {name}; logs are in {}", logs.display()),
+            }
+            self.write(1);
+            std::thread::sleep(BEAT);
+        }
     }
 
     fn arm_hub(&mut self, environment: Environment) {
@@ -145,8 +182,6 @@ impl Run {
 
     /// Whoever is dead lives again, and is not armed.
     fn revive(&mut self) {
-        // The hit is written a moment before the end.
-        std::thread::sleep(Duration::from_millis(5));
         if self.nation.is_hub_dead() {
             self.nation.kill_hub();
             self.nation.start_hub();
@@ -169,37 +204,43 @@ impl Run {
         let agent = &self.agents[province];
         let import = || agent.command(&["import", &file, "--kind", "death"]);
         if !environment.is_empty() {
-            is_killed(&import().envs(environment.clone()).output().expect("runs"));
+            is_killed(&output(import().envs(environment.clone())));
         }
-        let done = import().output().expect("runs");
+        let done = output(&mut import());
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
-    /// A row disappears from the nation's database, of an entry that nobody touches any more: whoever is judged while a row is
-    /// missing is judged without it.
+    /// A row disappears from the nation's database, of an entry that its province touches no more. The other province has the
+    /// same death and corrects it meanwhile: it is judged without the row first, and with it once that is mended.
     fn lose_a_row(&mut self) {
-        let first = self.agents[0].sql("SELECT record_id FROM deaths WHERE import_id = 1 ORDER BY record_id");
-        let rows: Vec<i64> = first.lines().map(|line| line.parse().expect("a key")).collect();
-        let national = open(&self.nation.path("national.db"));
-        let sql = "DELETE FROM record WHERE origin = ?1 AND record_id = ?2";
-        national.execute(sql, (origin(0), rows[self.chance.random_range(0..rows.len())])).expect("deletes");
+        let row = self.chance.random_range(0..FILE_ROWS);
+        let sql = format!("SELECT record_id FROM deaths WHERE import_id = 1 AND number = '{row}'");
+        let lost: i64 = self.agents[0].sql(&sql).parse().expect("a key");
+        self.books.execute(&format!("DELETE FROM record WHERE origin = {} AND record_id = {lost}", origin(0)));
+        self.lost = Some(lost);
+        self.clerks[1].correct_imported(row);
+    }
+
+    fn is_in_the_nation(&self, record: i64) -> bool {
+        let origin = origin(0);
+        self.books.number(&format!("SELECT count(*) FROM record WHERE origin = {origin} AND record_id = {record}")) == 1
     }
 
     /// Asks for a comparison that looks at every row, unless one is open.
     fn compare(&self) {
         let arguments = ["resync", "start", PROVINCES[0].0, "--deep", "--operator", "lan", "--reason", "a row is lost"];
-        let _ = self.nation.hub_command(&arguments).output().expect("runs");
+        output(&mut self.nation.hub_command(&arguments));
     }
 
     fn command(&self, arguments: &[&str], environment: &Environment) {
-        is_killed(&self.nation.hub_command(arguments).envs(environment.clone()).output().expect("runs"));
+        is_killed(&output(self.nation.hub_command(arguments).envs(environment.clone())));
         self.nation.hub_ok(arguments);
     }
 
     fn back_up(&mut self, environment: &Environment) {
         let folder = self.nation.path(&format!("backup-{}", self.kills));
         let name = folder.display().to_string();
-        is_killed(&self.nation.hub_command(&["backup", &name]).envs(environment.clone()).output().expect("runs"));
+        is_killed(&output(self.nation.hub_command(&["backup", &name]).envs(environment.clone())));
         assert!(!folder.exists(), "what is not whole does not look like a backup");
         std::fs::remove_dir_all(format!("{name}.partial")).expect("the killed one left it behind");
         self.nation.hub_ok(&["backup", &name]);
@@ -216,25 +257,32 @@ impl Run {
             command.args(["restore", &name, "--store", &format!("sqlite:{}", target.display())]);
             command
         };
-        is_killed(&restore().envs(environment.clone()).output().expect("runs"));
+        is_killed(&output(restore().envs(environment.clone())));
         assert!(!target.exists(), "what is not whole does not look like a store");
         std::fs::remove_file(PathBuf::from(format!("{}.partial", target.display()))).expect("it was left behind");
-        assert!(restore().output().expect("runs").status.success());
+        assert!(output(&mut restore()).status.success());
     }
 
     /// Lets everything settle, and takes stock.
     pub(crate) fn end(mut self) -> Report {
         self.revive();
         self.nation.settle(&[&self.agents[0], &self.agents[1]]);
+        if self.books.url().is_some() {
+            // On a server only who judges may judge anew.
+            self.nation.kill_hub();
+            let rebuild = || output(&mut self.nation.hub_command(&["rebuild"]));
+            wait_until("the judge's seat is free", || rebuild().status.success());
+        }
         self.nation.check_books();
         for (number, clerks) in self.clerks.iter().enumerate() {
-            clerks.check(&self.nation.path("national.db"), origin(number));
+            clerks.check(&self.books, origin(number));
         }
         let digest = |nation: &Nation| nation.hub_json(&["digest"])["national_digest"].as_str().map(str::to_owned);
         let acknowledged = self.nation.hub_json(&["stats"])["received"].as_i64().unwrap_or_default();
         let (seed, kills, hits) = (self.seed, self.kills, std::mem::take(&mut self.hits));
         let report = Report {
             seed,
+            on_server: self.books.url().is_some(),
             kills,
             hits,
             states: self.clerks.iter().map(Clerks::states).sum(),
@@ -243,7 +291,6 @@ impl Run {
             digest_without_kills: digest(&self.without_kills()).expect("a digest"),
             seconds: self.begun.elapsed().as_secs_f64(),
         };
-        write(&report);
         assert_eq!(report.national_digest, report.digest_without_kills);
         assert!(acknowledged >= i64::try_from(report.states).expect("few"), "{report:?}");
         report
@@ -273,13 +320,4 @@ fn origin(province: usize) -> u16 {
 fn is_killed(output: &Output) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(9), "{said}");
-}
-
-/// The report is kept beside other reports of this machine.
-fn write(report: &Report) {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    let folder = root.join("target/crash");
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let json = serde_json::to_string_pretty(report).expect("JSON");
-    std::fs::write(folder.join("report.json"), json + "\n").expect("a report");
 }

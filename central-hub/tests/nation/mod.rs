@@ -1,22 +1,24 @@
 //! A nation of real processes for tests: one hub, some agents, each killed when dropped.
 
 pub(crate) mod clerk;
+pub(crate) mod patience;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long a test waits for something that takes milliseconds on an idle machine, in seconds.
-const PATIENCE_SECONDS: u64 = 60;
+use patience::succeed;
+pub(crate) use patience::wait_until;
 
 /// A hub with its store in a scratch folder.
 pub(crate) struct Nation {
     folder: TempDir,
     port: u16,
+    /// The store, when it is not the embedded one in the folder.
+    store: Option<String>,
     /// Where agents call the hub, when something stands between.
     door: Option<u16>,
     hub: Option<Child>,
@@ -55,6 +57,14 @@ impl Nation {
         Self::start(true, options, "info")
     }
 
+    /// The same over a store on a server.
+    pub(crate) fn on_server(url: String) -> Self {
+        let mut nation = Self::not_started(false);
+        nation.store = Some(url);
+        nation.start_hub();
+        nation
+    }
+
     /// The same, and its programs say everything that they can say.
     pub(crate) fn talkative() -> Self {
         Self::start(true, &[], "trace")
@@ -74,6 +84,7 @@ impl Nation {
         Self {
             folder,
             port: free_port(),
+            store: None,
             door: None,
             hub: None,
             is_tls,
@@ -250,7 +261,7 @@ impl Nation {
     }
 
     fn store(&self) -> String {
-        format!("sqlite:{}", self.path("national.db").display())
+        self.store.clone().unwrap_or_else(|| format!("sqlite:{}", self.path("national.db").display()))
     }
 
     /// A file of the nation.
@@ -367,22 +378,6 @@ fn agent_command() -> Command {
     let agent = hub.with_file_name("sync-agent");
     assert!(agent.exists(), "{} is not built: run `make test`, or `cargo build --bins` first", agent.display());
     Command::new(agent)
-}
-
-fn succeed(command: &mut Command) -> Output {
-    let output = command.output().expect("the command starts");
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{command:?}: {complained}{said}");
-    output
-}
-
-/// Waits for something, and says what did not come.
-pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !done() {
-        assert!(began.elapsed() < Duration::from_secs(PATIENCE_SECONDS), "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 fn free_port() -> u16 {

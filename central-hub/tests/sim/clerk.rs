@@ -34,6 +34,8 @@ pub(crate) struct Written {
     pub(crate) mark: String,
     /// No such entry can be accepted.
     pub(crate) is_poison: bool,
+    /// The store went back to where it was before: the nation may have never heard of it.
+    pub(crate) is_gone: bool,
 }
 
 /// What was written about one entry, in the order of commits.
@@ -64,6 +66,15 @@ impl Book {
     pub(crate) fn changed_since(&self, lengths: &BTreeMap<i64, usize>) -> Vec<i64> {
         let has_changed = |(record, length): &(&i64, &usize)| self.stories[record].states.len() > **length;
         lengths.iter().filter(has_changed).map(|(record, _)| *record).collect()
+    }
+
+    /// The store went back to where these states stood: the others are gone from it.
+    pub(crate) fn go_back(&mut self, lengths: &BTreeMap<i64, usize>) {
+        self.loosen(lengths);
+        for (record, story) in &mut self.stories {
+            let left = lengths.get(record).copied().unwrap_or_default();
+            story.states.iter_mut().skip(left).for_each(|state| state.is_gone = true);
+        }
     }
 
     /// The store went back to, or was copied, where these states stood.
@@ -159,7 +170,7 @@ impl Clerk {
                     record
                 }
             };
-            written.push((record, Written { mark, is_poison }));
+            written.push((record, Written { mark, is_poison, is_gone: false }));
         }
         transaction.commit()?;
         self.entries.extend(fresh);
@@ -179,7 +190,7 @@ impl Clerk {
             let (record, mark) = (numbers.next(), format!("{}-{}", self.agent, numbers.next()));
             let table = enter(&transaction, chance, self.code, record, &mark, false, Some(1))?;
             fresh.push((record, table));
-            written.push((record, Written { mark, is_poison: false }));
+            written.push((record, Written { mark, is_poison: false, is_gone: false }));
         }
         transaction.commit()?;
         self.entries.extend(fresh);

@@ -33,6 +33,7 @@ const STORIES: &[(u64, &str)] = &[
     (6, "of two states of one version the one that came later stood, whichever had the later clock"),
     (7, "a comparison took the province as it stood now, while changes were on their way"),
     (16, "the watermark moved before the plan, and the hub died between the two"),
+    (157, "a store took a new epoch, and what it had sealed and never sent before was never sent"),
 ];
 
 #[test]

@@ -134,13 +134,14 @@ fn marks(world: &World<'_>, agent: usize, arrived: &Arrived) -> Found {
 }
 
 fn check_story(incidents: usize, story: &Story, mut held: Vec<String>, present: &str) -> Found {
-    if incidents == 0 {
-        let mut written: Vec<String> = story.states.iter().map(|state| state.mark.clone()).collect();
-        written.sort_unstable();
-        held.sort_unstable();
-        if written != held {
-            return Err(format!("the nation has the states {held:?}"));
-        }
+    held.sort_unstable();
+    let mut written: Vec<String> = story.states.iter().map(|state| state.mark.clone()).collect();
+    written.sort_unstable();
+    if incidents == 0 && written != held {
+        return Err(format!("the nation has the states {held:?}"));
+    }
+    if let Some(state) = story.states.iter().find(|state| !state.is_gone && !held.contains(&state.mark)) {
+        return Err(format!("the nation never heard of {}", state.mark));
     }
     let good: Vec<&str> =
         story.states.iter().filter(|state| !state.is_poison).map(|state| state.mark.as_str()).collect();
@@ -148,8 +149,7 @@ fn check_story(incidents: usize, story: &Story, mut held: Vec<String>, present: 
         // Of entries that were never good the nation shows the last state.
         _ if good.is_empty() => true,
         None if good.last() == Some(&present) => true,
-        // With a new epoch only the last state of an entry comes to the nation, whether it is good or not.
-        None => incidents > 0 && story.states.last().is_some_and(|state| state.is_poison && state.mark == present),
+        None => false,
         Some(from) => {
             let loose = story.states[from.min(story.states.len())..].iter().any(|state| state.mark == present);
             let settled = story.states[..=from.min(story.states.len() - 1)].iter().rev().find(|state| !state.is_poison);

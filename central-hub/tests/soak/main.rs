@@ -2,8 +2,13 @@
 //! write-ahead logs and lag must not grow.
 
 #[allow(dead_code, reason = "each test of real programs uses a part of it")]
+#[path = "../crash/books.rs"]
+mod books;
+#[allow(dead_code, reason = "each test of real programs uses a part of it")]
 #[path = "../crash/clerks.rs"]
 mod clerks;
+#[path = "../../store/tests/cluster/mod.rs"]
+mod cluster;
 mod gauge;
 #[allow(dead_code, reason = "each test of real programs uses a part of it")]
 #[path = "../nation/mod.rs"]
@@ -16,8 +21,10 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
+use books::Books;
 use clerks::Clerks;
 use gauge::{Gauge, Sample};
+use nation::patience::output;
 use nation::{Agent, Nation, wait_until};
 use proxy::Proxy;
 
@@ -101,7 +108,7 @@ impl Life {
     fn compare(&self, whom: usize) {
         let arguments = ["resync", "start", PROVINCES[whom].0, "--deep", "--operator", "lan", "--reason", "a habit"];
         // One may be open still.
-        let _ = self.nation.hub_command(&arguments).output().expect("runs");
+        output(&mut self.nation.hub_command(&arguments));
     }
 
     /// An operator answers the first case that is open.
@@ -112,7 +119,7 @@ impl Life {
         };
         let answer = if rule == "one_event" || rule == "double_registration" { "same" } else { "different" };
         let arguments = ["cases", "resolve", id, answer, "--operator", "lan", "--reason", "seen in the books"];
-        let _ = self.nation.hub_command(&arguments).output().expect("runs");
+        output(&mut self.nation.hub_command(&arguments));
     }
 
     fn sample(&mut self) {
@@ -145,7 +152,7 @@ impl Life {
         self.nation.check_books();
         for (clerks, (province, _)) in self.clerks.iter().zip(PROVINCES) {
             let origin = province.parse::<registry_schema::ids::Origin>().expect("a province");
-            clerks.check(&self.nation.path("national.db"), origin.number());
+            clerks.check(&Books::file(&self.nation.path("national.db")), origin.number());
         }
         let grown = self.gauge.write(took, states);
         assert!(grown.is_empty(), "{grown:?}");

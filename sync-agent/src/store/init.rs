@@ -8,6 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::state::{self, Incarnation};
 use super::{StoreError, make_durable, schema, wait_for_lock};
+use crate::change_log;
 
 /// Gives a store its province and its epoch, creating the file when there is none.
 ///
@@ -35,22 +36,17 @@ pub fn init(path: &Path, incarnation: Incarnation) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Gives a store a new epoch: every sealed change is settled, every lane begins anew, and what the centre has of the
-/// store is taken back at the next comparison. For stores that were restored from a backup or copied.
+/// Gives a store a new epoch: every lane begins anew with what the centre has not acknowledged, so that every state that was
+/// committed here comes to it, and what it has acknowledged counts as settled. What it has beyond that comes back at the
+/// next comparison. For stores that were restored from a backup or copied.
 ///
 /// # Errors
-/// The store is not initialised, or cannot be written.
+/// The store is not initialised or damaged, or cannot be written.
 pub fn take_new_epoch(path: &Path, epoch: Epoch) -> Result<(), StoreError> {
     let mut store = super::Store::open(path)?;
     let incarnation = Incarnation { epoch, ..store.incarnation() };
     let transaction = store.connection().transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute("UPDATE change_log SET settled = 1 WHERE seq IS NOT NULL AND settled = 0", ())?;
-    for lane in Lane::ALL {
-        let chain = chain_start(incarnation.origin, epoch, lane);
-        let sql =
-            "UPDATE lanes SET sealed_seq = 0, sealed_chain = ?2, received_seq = 0, applied_seq = 0 WHERE lane = ?1";
-        transaction.execute(sql, rusqlite::params![lane.number(), chain.as_bytes()])?;
-    }
+    change_log::begin_anew(&transaction, incarnation)?;
     transaction.execute("DELETE FROM holding", ())?;
     state::set_incarnation(&transaction, incarnation)?;
     state::set_restoring(&transaction, true)?;

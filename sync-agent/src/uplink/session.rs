@@ -71,8 +71,13 @@ impl<'a> Session<'a> {
             Ok(responses) => responses,
             Err(ending) => return ending,
         };
-        let ending = session.work(outgoing, &mut responses).await.unwrap_or_else(|ending| ending);
-        session.close(&ending, &mut responses).await;
+        let ending = session.work(outgoing.clone(), &mut responses).await.unwrap_or_else(|ending| ending);
+        if matches!(ending, Ending::Forked(_)) {
+            part(outgoing, &mut responses).await;
+        } else {
+            drop(outgoing);
+            session.close(&ending, &mut responses).await;
+        }
         ending
     }
 
@@ -326,6 +331,18 @@ impl<'a> Session<'a> {
     fn now_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// Tells the centre that histories differ, for its operators to read, and hears it close the stream.
+async fn part(outgoing: mpsc::Sender<StreamRequest>, responses: &mut Streaming<StreamResponse>) {
+    let parting = v1::Goodbye { reason: v1::GoodbyeReason::Forked.into(), ..v1::Goodbye::default() };
+    let say_and_hear = async {
+        if outgoing.send(parting.into()).await.is_ok() {
+            while let Ok(Some(_)) = responses.message().await {}
+        }
+    };
+    // Unheard, it is said again on the next stream.
+    let _late = timeout(LAST_WORDS_WAIT_MAX, say_and_hear).await;
 }
 
 /// What an error of the protocol means.

@@ -27,7 +27,8 @@ pub(super) struct Change<'a> {
     pub(super) after: &'a Reading,
 }
 
-/// The records of the batch whose present states change, as far as the context knows.
+/// The records of the batch whose present states change, as far as the context knows. A row that is brought back changes
+/// from what stood there meanwhile.
 pub(super) fn changes<'a>(context: &'a Context, batch: &'a Batch) -> Vec<Change<'a>> {
     let change = |(key, states): (RecordKey, &'a Vec<Reading>)| {
         let before = context.entries.get(&key).map(|stored| &stored.present);
@@ -35,7 +36,8 @@ pub(super) fn changes<'a>(context: &'a Context, batch: &'a Batch) -> Vec<Change<
         let changed = before.is_none_or(|before| before.rank() != after.rank());
         changed.then_some(Change { key, before, after })
     };
-    batch.states().filter_map(change).collect()
+    let mended = |(key, after)| Change { key, before: context.entries.get(&key).map(|stored| &stored.present), after };
+    batch.states().filter_map(change).chain(batch.mended().map(mended)).collect()
 }
 
 /// The blocks of a batch in which many stand: whether too many did, and do.
@@ -121,7 +123,7 @@ fn of_block(stands: &[(i64, Node)], block: i64) -> &[(i64, Node)] {
 /// How many participants of a block must be known to tell whether it is crowded after the batch: one too many, beside
 /// everybody whom the batch can take away.
 pub(super) fn nodes_wanted(batch: &Batch) -> usize {
-    BLOCK_NODES_MAX + 1 + NODES_PER_RECORD_MAX * batch.states().count()
+    BLOCK_NODES_MAX + 1 + NODES_PER_RECORD_MAX * (batch.states().count() + batch.mended().len())
 }
 
 #[cfg(test)]

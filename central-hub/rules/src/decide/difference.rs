@@ -25,6 +25,7 @@ pub(super) fn plan(context: &Context, merged: &Merged<'_>, reach: &Reach<'_>, ju
             present(&mut plan, context, *key, record);
         }
     }
+    plan.records.extend(merged.mended.iter().map(|(key, reading)| row(*key, reading)));
     (plan.voids_added, plan.voids_removed) = reach.crowds.moves();
     members(&mut plan, context, reach, judged);
     findings(&mut plan, context, reach, judged);
@@ -65,12 +66,11 @@ fn present(plan: &mut Plan, context: &Context, key: RecordKey, record: &MergedRe
     let (old, new) = (block_keys(before), block_keys(Some(after)));
     plan.keys_removed.extend(old.difference(&new));
     plan.keys_added.extend(new.difference(&old));
-    plan.records.push(RecordRow {
-        key,
-        kind: after.kind_code(),
-        standing: after.standing(),
-        state: after.state.clone(),
-    });
+    plan.records.push(row(key, after));
+}
+
+fn row(key: RecordKey, present: &Reading) -> RecordRow {
+    RecordRow { key, kind: present.kind_code(), standing: present.standing(), state: present.state.clone() }
 }
 
 /// A province hears of its latest state only: rejected, or accepted after a rejection. Silence means accepted.

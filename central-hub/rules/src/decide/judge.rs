@@ -79,6 +79,7 @@ pub(super) fn judge(context: &Context, merged: &Merged<'_>, reach: &Reach<'_>) -
 fn in_force<'a>(context: &'a Context, merged: &Merged<'a>, reach: &Reach<'_>) -> Readings<'a> {
     let present = |key: RecordKey| match merged.records.get(&key) {
         Some(record) => Some(record.present),
+        None if merged.mended.contains_key(&key) => merged.mended.get(&key),
         None => context.entries.get(&key).map(|stored| &stored.present),
     };
     let records = reach.records().into_iter().filter_map(|key| Some((key, present(key)?)));

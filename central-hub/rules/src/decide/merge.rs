@@ -14,16 +14,20 @@ use crate::verdict::Verdict;
 /// Arrivals that are judged together, each read once.
 #[derive(Debug, Default)]
 pub struct Batch {
-    states: BTreeMap<RecordKey, Vec<Reading>>,
+    pub(super) states: BTreeMap<RecordKey, Vec<Reading>>,
+    /// Present states of rows that are brought back; see [`Batch::mending`].
+    pub(super) mended: BTreeMap<RecordKey, Reading>,
     verdicts: BTreeMap<Hash256, Verdict>,
     repeated: u64,
 }
 
 /// What a batch changes before anything is judged.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Merged<'a> {
     /// Records with new states.
     pub(super) records: BTreeMap<RecordKey, MergedRecord<'a>>,
+    /// Present states to write over rows that were lost or altered.
+    pub(super) mended: &'a BTreeMap<RecordKey, Reading>,
     /// Verdicts that were not known.
     pub(super) verdicts: BTreeMap<Hash256, Verdict>,
     /// States and verdicts that were known.
@@ -78,7 +82,8 @@ impl Batch {
 
     /// Merges the batch with what was known.
     pub(super) fn merge<'a>(&'a self, context: &'a Context) -> Merged<'a> {
-        let mut merged = Merged { resent: self.repeated, ..Merged::default() };
+        let (records, verdicts, resent) = (BTreeMap::new(), BTreeMap::new(), self.repeated);
+        let mut merged = Merged { records, mended: &self.mended, verdicts, resent };
         for (key, states) in &self.states {
             let (record, resent) = merge_record(context, *key, states);
             merged.resent += resent;

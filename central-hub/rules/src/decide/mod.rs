@@ -2,6 +2,7 @@
 //! differs from before. Every step is a function of sets, so the order of arrivals cannot matter.
 
 mod merge;
+mod mending;
 mod crowds;
 mod reach;
 mod judge;

@@ -89,7 +89,7 @@ impl<'a> Reach<'a> {
         reach.follow_verdicts(context);
         reach.spread(context);
         if reach.request.is_empty() {
-            reach.want_scopes(context);
+            reach.want_scopes(context, batch);
         }
         reach
     }
@@ -154,10 +154,11 @@ impl<'a> Reach<'a> {
     }
 
     /// The scopes in which something may have been found before: of records that were known.
-    fn want_scopes(&mut self, context: &Context) {
+    fn want_scopes(&mut self, context: &Context, batch: &Batch) {
+        let is_known = |key: RecordKey| context.entries.contains_key(&key) || batch.mends(key);
         let scope = |node: &Node| match context.membership(*node) {
             Some(membership) => Some(membership.cluster),
-            None => context.entries.contains_key(&node.key).then(|| node.surrogate()),
+            None => is_known(node.key).then(|| node.surrogate()),
         };
         let of_nodes = self.joined.union(&self.judged).filter_map(scope);
         self.scopes = self.naturals.iter().copied().chain(of_nodes).collect();
@@ -184,6 +185,7 @@ fn first_request(context: &Context, batch: &Batch, changes: &[Change<'_>]) -> Re
         request.records.insert(key);
         request.histories.insert(key);
     }
+    request.records.extend(batch.mended().map(|(key, _)| key).filter(|key| !context.asked.records.contains(key)));
     let states = changes.iter().flat_map(|change| change.before.into_iter().chain([change.after]));
     let blocks = states.flat_map(Reading::blocks).map(|(block, _)| *block);
     request.blocks = blocks.filter(|block| !context.asked.blocks.contains(block)).collect();

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use hub_rules::Arrival;
 use hub_rules::plan::RecordRow;
 use hub_rules::reading::Reading;
+use hub_rules::{Arrival, Batch};
 use registry_schema::holdings::{Holding, HoldingsKey, SKETCH_CELLS};
 use registry_schema::ids::{Origin, RecordKey};
 
@@ -61,33 +61,49 @@ pub async fn sums_follow_what_is_heard<S: NationalStore>(seed: u64, store: &S) {
     }
 }
 
-/// A row that is written over with nonsense and mended is what it was, and no sum has moved.
+/// A row that was lost, or written over with nonsense, is what it was when it is mended, and so is whatever was judged
+/// meanwhile.
 ///
 /// # Panics
 /// It is not.
-pub async fn a_lost_row_is_mended<S: NationalStore>(store: &S) {
-    let world = World::new(3);
+pub async fn a_lost_row_is_mended<S: NationalStore>(seed: u64, store: &S) {
+    let mut world = World::new(seed);
     for origin in origins(&world) {
         store.holdings_key(origin, key()).await.expect("a key");
     }
-    play(store, &world.at_once()).await;
-    let (record, state) = play_in_memory(&world.at_once()).records.into_iter().next().expect("a record");
-    let before = store.digests().await.expect("reads");
-    let row = |state: hub_rules::State| {
-        let reading = Reading::of(record, state.clone());
-        RecordRow { key: record, kind: reading.kind_code(), standing: reading.standing(), state }
-    };
+    let schedule = world.schedule();
+    let (early, late) = schedule.split_at(schedule.len() / 2);
+    play(store, early).await;
+    let (whole, memory) = (play_in_memory(&schedule), play_in_memory(early));
+    let later: BTreeSet<RecordKey> = late.iter().flatten().filter_map(of_record).collect();
+    // A row whose entry was sent once more, and not well, is not what the sums know of.
+    let is_held = |key: &RecordKey, state: &hub_rules::State| memory.held[key].rank() == state.rank();
+    let untouched = memory.records.iter().filter(|(key, state)| !later.contains(key) && is_held(key, state));
+    let mut valid = untouched.filter(|(key, state)| Reading::of(**key, (*state).clone()).is_valid());
+    let Some((record, state)) = valid.next_back().map(|(key, state)| (*key, state.clone())) else { return };
     let nonsense = hub_rules::State { canonical: b"nonsense".as_slice().into(), ..state.clone() };
-    store.mend(vec![row(nonsense)]).await.expect("writes");
-    let counted = async |record: RecordKey| {
+    let reading = Reading::of(record, state.clone());
+    let row = RecordRow { key: record, kind: reading.kind_code(), standing: reading.standing(), state: nonsense };
+    let aside = |at: usize| super::applied(at);
+    store.commit(hub_rules::Plan { records: vec![row], ..Default::default() }, aside(0)).await.expect("writes");
+    let counted = async || {
         let counted = store.recount(record.origin, SKETCH_CELLS, Vec::new(), true).await.expect("reads");
         counted.expect("is kept").holding.root()
     };
-    let kept = store.fence(record.origin).await.expect("reads").expect("is kept").root;
-    assert_ne!(counted(record).await, kept, "the bytes are looked at");
-    store.mend(vec![row(state)]).await.expect("writes");
-    assert_eq!(counted(record).await, kept);
-    assert_eq!(store.digests().await.expect("reads"), before);
+    let kept = async || store.fence(record.origin).await.expect("reads").expect("is kept").root;
+    assert_ne!(counted().await, kept().await, "the bytes are looked at");
+    super::play_from(store, early.len(), late).await;
+    let again: Batch = [Arrival::State(record, state)].into_iter().collect();
+    super::judge(store, &again.mending(|_, _| true), aside(0)).await;
+    assert_eq!(counted().await, kept().await, "seed {seed}");
+    assert_eq!(store.digests().await.expect("reads").digests, whole.digests, "seed {seed}: {record}");
+}
+
+fn of_record(arrival: &Arrival) -> Option<RecordKey> {
+    match arrival {
+        Arrival::State(key, _) => Some(*key),
+        Arrival::Verdict(_) => None,
+    }
 }
 
 /// A comparison moves only from the state it is in.

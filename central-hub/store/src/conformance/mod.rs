@@ -42,19 +42,27 @@ pub async fn play<S: NationalStore>(store: &S, batches: &[Vec<Arrival>]) {
 /// The store fails.
 pub async fn play_from<S: NationalStore>(store: &S, first: usize, batches: &[Vec<Arrival>]) {
     for (at, arrivals) in (first..).zip(batches) {
-        let batch: Batch = arrivals.iter().cloned().collect();
-        let mut context = Context::default();
-        loop {
-            let request = missing(&context, &batch);
-            if request.is_empty() {
-                break;
-            }
-            context = store.load(request, context).await.expect("the store loads");
-        }
-        let journal = JournalId(i64::try_from(at).expect("few batches") + 1);
-        let applied = Applied { queue: Queue::Backlog, journal, lanes: std::collections::BTreeMap::new(), now_ms: 0 };
-        store.commit(decide(&context, &batch), applied).await.expect("the store commits");
+        judge(store, &arrivals.iter().cloned().collect(), applied(at + 1)).await;
     }
+}
+
+/// Judges one batch on a store.
+async fn judge<S: NationalStore>(store: &S, batch: &Batch, applied: Applied) {
+    let mut context = Context::default();
+    loop {
+        let request = missing(&context, batch);
+        if request.is_empty() {
+            break;
+        }
+        context = store.load(request, context).await.expect("the store loads");
+    }
+    store.commit(decide(&context, batch), applied).await.expect("the store commits");
+}
+
+/// Up to an entry of the backlog.
+fn applied(at: usize) -> Applied {
+    let journal = JournalId(i64::try_from(at).expect("few batches"));
+    Applied { queue: Queue::Backlog, journal, lanes: std::collections::BTreeMap::new(), now_ms: 0 }
 }
 
 /// Judges arrivals in memory, batch by batch.

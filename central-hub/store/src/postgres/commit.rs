@@ -62,6 +62,7 @@ pub(super) async fn commit(
         return Ok(if last == Some(commit_id) { Committed::Done } else { Committed::Fenced });
     }
     holdings::fold(connection, &held).await?;
+    fail::fail_point!("hub.plan.before");
     let ((), (), (), (), (), ()) = try_join!(
         holdings::write(connection, plan, &held),
         forget(connection, &gone),
@@ -70,6 +71,7 @@ pub(super) async fn commit(
         watermark(connection, applied),
         connection.batch("COMMIT"),
     )?;
+    fail::fail_point!("hub.plan.after");
     Ok(Committed::Done)
 }
 
@@ -99,7 +101,7 @@ async fn records(connection: &Connection, plan: &Plan) -> Outcome<()> {
 }
 
 /// Writes records' present states over whatever stands there.
-pub(super) async fn present(connection: &Connection, rows: &[RecordRow]) -> Outcome<()> {
+async fn present(connection: &Connection, rows: &[RecordRow]) -> Outcome<()> {
     let rows: BTreeMap<RecordKey, &RecordRow> = by_key(rows.iter().map(|row| (row.key, row)));
     let (origins, ids) = columns(rows.keys());
     let kinds: Vec<i16> = rows.values().map(|row| i16::from(row.kind)).collect();

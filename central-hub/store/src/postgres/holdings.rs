@@ -6,14 +6,12 @@ use std::collections::BTreeMap;
 
 use futures::try_join;
 use hub_rules::State;
-use hub_rules::plan::RecordRow;
 use registry_schema::digest::Hash256;
 use registry_schema::holdings::{Bucket, HOLDINGS_VERSION, Holding, HoldingsKey, SKETCH_CELLS};
 use registry_schema::ids::{Origin, RecordId, RecordKey};
 use tokio_postgres::Row;
 
 use super::codec::{self, columns, get, json, origin_number, record_id, text};
-use super::commit::present;
 use super::error::{Fault, Outcome};
 use super::pool::{Connection, STATEMENT_TIMEOUT_MS};
 use super::{Postgres, journal, statements};
@@ -95,11 +93,6 @@ impl Holdings for Postgres {
         let keys: Vec<RecordKey> = records.into_iter().map(|id| RecordKey { origin, id }).collect();
         let keys = &keys[..];
         self.pool.run(|connection, _| async move { greatest(&connection, keys).await }).await
-    }
-
-    async fn mend(&self, rows: Vec<RecordRow>) -> Answer<()> {
-        let rows = &rows[..];
-        self.pool.run(|connection, _| async move { present(&connection, rows).await }).await
     }
 
     async fn note_agreement(&self, origin: Origin, agreement: Agreement) -> Answer<()> {

@@ -110,7 +110,9 @@ async fn append_all(connection: &Connection, entries: &[Append], again: bool) ->
     for act in Act::answering(entries.iter().filter_map(Append::verdict)) {
         ledger::add(connection, &ledger::written(&act)).await?;
     }
+    fail::fail_point!("hub.journal.before");
     write(connection, first, &taken).await?;
+    fail::fail_point!("hub.journal.after");
     Ok(appended)
 }
 

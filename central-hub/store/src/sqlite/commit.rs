@@ -53,7 +53,7 @@ fn records(transaction: &Transaction<'_>, plan: &Plan) -> rusqlite::Result<()> {
 }
 
 /// Writes records' present states over whatever stands there.
-pub(super) fn present(transaction: &Transaction<'_>, rows: &[RecordRow]) -> rusqlite::Result<()> {
+fn present(transaction: &Transaction<'_>, rows: &[RecordRow]) -> rusqlite::Result<()> {
     let mut present = transaction.prepare_cached(
         "INSERT OR REPLACE INTO record (origin, record_id, kind, standing, version, clock, content_hash, canonical)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hub_rules::plan::{HeldBefore, HeldMove, RecordRow};
+use hub_rules::plan::{HeldBefore, HeldMove};
 use hub_rules::{Plan, State};
 use registry_schema::digest::{Hash256, SetSum};
 use registry_schema::holdings::{Bucket, Delta, HOLDINGS_VERSION, Held, Holding, HoldingsKey};
@@ -10,7 +10,6 @@ use registry_schema::ids::{Origin, RecordId, RecordKey};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::codec::{self, damaged, hash, json};
-use super::commit::present;
 use super::{Sqlite, journal};
 use crate::holdings::{Agreement, Fence, Greatest, PAGE_ROWS, Recount, Resync, ResyncState, TAIL_ITEMS_MAX, delta};
 use crate::national::{Answer, Holdings};
@@ -68,16 +67,6 @@ impl Holdings for Sqlite {
                 let snapshot = connection.transaction()?;
                 let found = records.into_iter().map(|id| Ok(greatest(&snapshot, origin, id)?.map(|state| (id, state))));
                 found.filter_map(Result::transpose).collect()
-            })
-            .await
-    }
-
-    async fn mend(&self, rows: Vec<RecordRow>) -> Answer<()> {
-        self.writer
-            .run(move |connection| {
-                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                present(&transaction, &rows)?;
-                transaction.commit()
             })
             .await
     }

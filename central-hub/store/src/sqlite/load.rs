@@ -36,13 +36,13 @@ fn record(connection: &Connection, key: RecordKey, history: bool, context: &mut 
         if history {
             past(connection, key, context)?;
         }
-        let mut statement = connection
-            .prepare_cached("SELECT role, cluster, person FROM member WHERE origin = ?1 AND record_id = ?2")?;
-        let mut rows = statement.query(by)?;
-        while let Some(row) = rows.next()? {
-            let role = registry_schema::field::Role::from_code(row.get(0)?).ok_or_else(|| damaged("a role"))?;
-            context.add_membership(Node::new(key, role), codec::membership(row, 1)?);
-        }
+    }
+    let mut statement =
+        connection.prepare_cached("SELECT role, cluster, person FROM member WHERE origin = ?1 AND record_id = ?2")?;
+    let mut rows = statement.query(by)?;
+    while let Some(row) = rows.next()? {
+        let role = registry_schema::field::Role::from_code(row.get(0)?).ok_or_else(|| damaged("a role"))?;
+        context.add_membership(Node::new(key, role), codec::membership(row, 1)?);
     }
     let mut statement = connection.prepare_cached(
         "SELECT body FROM verdict_record JOIN verdict USING (verdict_id) WHERE origin = ?1 AND record_id = ?2",

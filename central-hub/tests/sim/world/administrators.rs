@@ -39,7 +39,7 @@ impl World<'_> {
         let mut clerk = Clerk::open(&path, agent, self.stage.origin(agent).code());
         clerk.contest(self.books[agent].changed_since(&lengths));
         self.clerks[agent] = Some(clerk);
-        self.books[agent].loosen(&lengths);
+        self.books[agent].go_back(&lengths);
         self.stage.agent(agent, |program| program.is_wanted = true);
     }
 
