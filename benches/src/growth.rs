@@ -1,5 +1,8 @@
 //! How the rates change while a nation grows: in equal parts, each judged in bulk with all before it, and after each a
 //! sample of further entries judged one batch after the other.
+//!
+//! Provinces join one after the other. If all grew together, the rates would show how the lives of their people fill up:
+//! the more entries of one person there are, the more of them a further one reaches.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -12,7 +15,7 @@ use hub_store::model::Append;
 use hub_store::{AnyStore, Journal as _};
 use serde::Serialize;
 
-use crate::{COMMIT_FRAMES, bulk, rate};
+use crate::{COMMIT_FRAMES, bulk, origin, rate};
 
 /// States of each sample: some seconds of work.
 const SAMPLE_STATES: u64 = 20_000;
@@ -33,8 +36,9 @@ pub(crate) struct Point {
 }
 
 /// Grows a fresh store by all frames in so many parts.
-pub(crate) async fn measure(store: &AnyStore, frames: &[Append], parts: usize) -> anyhow::Result<Vec<Point>> {
-    let (mut points, mut rest, mut entries) = (Vec::new(), frames, 0);
+pub(crate) async fn measure(store: &AnyStore, mut frames: Vec<Append>, parts: usize) -> anyhow::Result<Vec<Point>> {
+    frames.sort_by_key(origin);
+    let (mut points, mut rest, mut entries) = (Vec::new(), frames.as_slice(), 0);
     for _ in 0..parts {
         let part = frames.len().div_ceil(parts).min(rest.len());
         let sample = sample(&rest[..part])?;

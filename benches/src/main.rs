@@ -127,7 +127,7 @@ async fn measure(
         }
     }
     if let Some(parts) = arguments.growth {
-        report.growth = growth::measure(&store, &frames, parts).await?;
+        report.growth = growth::measure(&store, frames, parts).await?;
         let ends = report.growth.first().zip(report.growth.last());
         report.growth_ratio = ends.map_or(0.0, |(first, last)| last.bulk_rps / first.bulk_rps);
         return arguments.plot.as_deref().map_or(Ok(()), |plot| growth::draw(&report.growth, plot));
