@@ -26,10 +26,6 @@ use registry_schema::ids::Origin;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-/// What the hub itself runs with.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Measures journaling and judging on a fresh store beside the bound.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  bench-judge --entries 100000 --out target/bench/judge.json")]

@@ -1,9 +1,5 @@
 //! The `central-hub` program; see the library of the same name.
 
-/// Judging makes and drops millions of small things on several threads.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> std::process::ExitCode {
     #[cfg(feature = "failpoints")]
     failpoints::arm().expect("a crash test names failpoints well");
