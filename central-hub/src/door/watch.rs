@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
 
+use registry_schema::digest::{Hash256, content_hash};
 use tokio::time::{Duration, Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -24,11 +24,8 @@ pub(super) struct Keys {
     made: RwLock<Made>,
 }
 
-/// What tells one state of the folder from another.
-#[derive(PartialEq, Eq)]
-struct Look {
-    files: Vec<Option<(SystemTime, u64)>>,
-}
+/// What the files hold; times and lengths would not tell two lists from each other that are made within some milliseconds.
+type Look = [Option<Hash256>; OF_HANDSHAKES.len()];
 
 impl Keys {
     /// Reads the folder.
@@ -102,11 +99,7 @@ impl Keys {
     }
 
     fn look(&self) -> Look {
-        let look = |name: &&str| {
-            let metadata = std::fs::metadata(self.folder.file(name)).ok()?;
-            Some((metadata.modified().ok()?, metadata.len()))
-        };
-        Look { files: OF_HANDSHAKES.iter().map(look).collect() }
+        OF_HANDSHAKES.map(|name| self.folder.read(name).ok().map(|content| content_hash(&content)))
     }
 }
 
@@ -156,6 +149,17 @@ mod tests {
         assert_eq!(keys.revoked(), serials);
         std::fs::write(&place, &list).unwrap();
         assert_eq!(keys.read_anew().unwrap(), serials);
+    }
+
+    #[test]
+    fn a_list_that_is_replaced_at_once_by_one_as_long_is_seen() {
+        let (_scratch, authority, keys) = keys();
+        let mut looks = vec![keys.look()];
+        for month in 1..20 {
+            authority.renew_revocations(now_ms() - month * 30 * 86_400_000).unwrap();
+            looks.push(keys.look());
+        }
+        assert!(looks.iter().enumerate().all(|(at, look)| !looks[..at].contains(look)));
     }
 
     #[tokio::test(start_paused = true)]
