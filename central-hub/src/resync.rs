@@ -1,7 +1,7 @@
 //! Comparisons of a province with its national copy: what is offered, what must be mended here, and when the hub begins
 //! one by itself. The session carries them out; operators ask for them and agree to large repairs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hub_store::holdings::{Fence, Recount, Resync, ResyncReport, ResyncState};
 use hub_store::{NationalStore, StoreError};
@@ -59,10 +59,21 @@ pub(crate) async fn prepare<S: NationalStore>(
             return Ok(None);
         };
         match scrub(&counted) {
-            Ok(found) => damaged = found,
+            Ok(found) => {
+                let overtaken = overtaken(store, resync.origin, &found).await?;
+                resync.report.damaged_at_centre = found.known.len() as u64;
+                damaged = found.known;
+                damaged.retain(|id, _| !overtaken.contains(id));
+                if !overtaken.is_empty() {
+                    resync.report.detail = format!(
+                        "{} rows of the nation were lost, and later states came before they were missed; run `central-hub \
+                         rebuild --apply`",
+                        overtaken.len()
+                    );
+                }
+            }
             Err(why) => resync.report.detail = why,
         }
-        resync.report.damaged_at_centre = damaged.len() as u64;
     }
     let of = corners(&resync);
     let (fence, holding) = if of.is_empty() {
@@ -136,19 +147,39 @@ fn corners(resync: &Resync) -> Vec<Bucket> {
     corners
 }
 
-/// The records whose rows are not what the kept sums know, with the prefixes of the states that they know.
-fn scrub(counted: &Recount) -> Result<BTreeMap<RecordId, u64>, String> {
+/// The records whose rows are not what the kept sums know.
+#[derive(Debug, Default)]
+struct Scrubbed {
+    /// With the prefixes of the states that the sums know.
+    known: BTreeMap<RecordId, u64>,
+    /// Those that have a row with another state.
+    altered: BTreeSet<RecordId>,
+}
+
+fn scrub(counted: &Recount) -> Result<Scrubbed, String> {
     if counted.holding.root() == counted.kept.root() {
-        return Ok(BTreeMap::new());
+        return Ok(Scrubbed::default());
     }
     let differences = decode(&counted.fence.key, &counted.kept, &counted.holding)
         .ok_or("too many rows of the nation are damaged to be named; run `central-hub rebuild --apply`")?;
     let known: BTreeMap<RecordId, u64> = differences.only_here.iter().map(|item| (item.record, item.prefix)).collect();
-    let strange = differences.only_there.iter().filter(|item| !known.contains_key(&item.record)).count();
-    if strange > 0 && known.is_empty() {
+    let altered: BTreeSet<RecordId> = differences.only_there.iter().map(|item| item.record).collect();
+    if !altered.is_empty() && known.is_empty() {
+        let strange = altered.len();
         return Err(format!("{strange} rows of the nation came from no province; run `central-hub rebuild --apply`"));
     }
-    Ok(known)
+    Ok(Scrubbed { known, altered })
+}
+
+/// Those whose rows were lost, and in whose places later states stand: no state that a province still has would mend the
+/// sums, which know both.
+async fn overtaken<S: NationalStore>(
+    store: &S,
+    origin: Origin,
+    found: &Scrubbed,
+) -> Result<BTreeSet<RecordId>, StoreError> {
+    let lost = found.known.keys().filter(|id| !found.altered.contains(id)).copied().collect();
+    Ok(store.held_states(origin, lost).await?.into_iter().map(|(id, _)| id).collect())
 }
 
 fn decode(key: &HoldingsKey, kept: &Holding, counted: &Holding) -> Option<registry_schema::holdings::Differences> {

@@ -8,10 +8,13 @@ mod cluster;
 mod pair;
 
 use central_hub::operator::resync;
+use central_hub::rebuild;
 use cluster::Database;
+use hub_rules::policy::Policy;
 use hub_store::NationalStore;
 use hub_store::sqlite::Sqlite;
 use pair::Pair;
+use registry_schema::holdings::SKETCH_CELLS;
 
 /// A national store that a test can do harm to.
 enum Harm {
@@ -59,6 +62,7 @@ with_both_stores! {
     what_the_nation_lost_is_sent_again
     a_row_altered_in_the_nation_is_found_and_mended
     who_came_while_a_row_was_missing_is_judged_with_it
+    a_lost_row_that_was_overtaken_is_told_with_the_remedy
     a_row_altered_in_the_province_is_found_and_mended
     what_only_the_nation_has_is_set_aside_and_released
     a_loss_of_most_waits_for_a_second_operator
@@ -132,10 +136,37 @@ async fn who_came_while_a_row_was_missing_is_judged_with_it<S: NationalStore + C
     assert_eq!((found.damaged_at_centre, found.repaired), (2, 2), "{found:?}");
     pair.check_equal().await;
     let scratch = tempfile::tempdir().unwrap();
-    let anew = central_hub::rebuild::verify(&pair.store, &Default::default(), scratch.path(), |_| {}).await.unwrap();
+    let anew = rebuild::verify(&pair.store, &Default::default(), scratch.path(), |_| {}).await.unwrap();
     assert!(anew.equal, "{anew:?}");
     let lists = pair.store.resyncs(None, 9).await.unwrap();
     assert!(lists.iter().all(|resync| resync.damaged.is_empty()), "what is mended waits no more");
+}
+
+async fn a_lost_row_that_was_overtaken_is_told_with_the_remedy<S: NationalStore + Clone + 'static>(
+    mut pair: Pair<S>,
+    harm: Harm,
+) {
+    pair.births(0..20);
+    pair.settle().await;
+    harm.sql("DELETE FROM record WHERE record_id IN (5, 9)").await;
+    pair.clerk().execute("UPDATE births SET child_name = 'Nguyễn Văn Ân' WHERE record_id = 5", ()).unwrap();
+    pair.settle().await;
+    let found = pair.resync(|wish| wish.deep = true).await.resync.report;
+    assert_eq!((found.damaged_at_centre, found.repaired), (2, 1), "the other one is mended: {found:?}");
+    assert!(found.detail.starts_with("1 rows") && found.detail.contains("rebuild --apply"), "{found:?}");
+    pair.stop_agent().await;
+    pair.stop_hub().await;
+    let roots = async || {
+        let counted = pair.store.recount(pair.origin(), SKETCH_CELLS, Vec::new(), true).await.unwrap().unwrap();
+        (counted.kept.root(), counted.holding.root())
+    };
+    let (kept, counted) = roots().await;
+    assert_ne!(kept, counted, "the sums know a state that no row has");
+    rebuild::apply(pair.store.clone(), Policy::default(), |_| {}).await.unwrap();
+    assert_eq!(roots().await, (counted, counted));
+    let scratch = tempfile::tempdir().unwrap();
+    let anew = rebuild::verify(&pair.store, &Default::default(), scratch.path(), |_| {}).await.unwrap();
+    assert!(anew.equal, "{anew:?}");
 }
 
 async fn a_row_altered_in_the_province_is_found_and_mended<S: NationalStore + Clone + 'static>(

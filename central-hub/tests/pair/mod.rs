@@ -36,6 +36,7 @@ pub(crate) struct Pair<S> {
     pub(crate) folder: tempfile::TempDir,
     config: Config,
     hub_stop: CancellationToken,
+    hub: Option<JoinHandle<()>>,
     agent: Option<(CancellationToken, JoinHandle<Result<(), StoreError>>)>,
 }
 
@@ -46,7 +47,8 @@ impl<S: NationalStore + Clone + 'static> Pair<S> {
         let hub = format!("http://{}", listener.local_addr().unwrap());
         let hub_stop = CancellationToken::new();
         let quota = Quota::default();
-        tokio::spawn(serve::serve(store.clone(), listener, quota, Policy::default(), hub_stop.clone()));
+        let serving = serve::serve(store.clone(), listener, quota, Policy::default(), hub_stop.clone());
+        let task = Some(tokio::spawn(async move { serving.await.unwrap() }));
         let folder = tempfile::tempdir().unwrap();
         let layer = Layer {
             store: Some(folder.path().join("province.db")),
@@ -60,7 +62,7 @@ impl<S: NationalStore + Clone + 'static> Pair<S> {
         };
         let config = layer.finish().unwrap();
         store::init(&config.store, Incarnation { origin: config.province, epoch: Epoch(7) }).unwrap();
-        let mut pair = Self { store, folder, config, hub_stop, agent: None };
+        let mut pair = Self { store, folder, config, hub_stop, hub: task, agent: None };
         pair.enrol().await;
         pair.start_agent().await;
         pair
@@ -90,6 +92,11 @@ impl<S: NationalStore + Clone + 'static> Pair<S> {
             result
         });
         self.agent = Some((stop, task));
+    }
+
+    pub(crate) async fn stop_hub(&mut self) {
+        self.hub_stop.cancel();
+        self.hub.take().unwrap().await.unwrap();
     }
 
     pub(crate) async fn stop_agent(&mut self) {
