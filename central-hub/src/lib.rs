@@ -18,6 +18,7 @@ pub mod admission;
 pub mod resync;
 pub mod ingest;
 pub mod arrivals;
+mod underway;
 pub mod reconcile;
 pub mod bulk;
 pub mod ruling;

@@ -2,6 +2,7 @@
 
 mod long;
 mod mending;
+mod take;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,36 +10,20 @@ use std::sync::Arc;
 use hub_rules::plan::Tally;
 use hub_rules::policy::Policy;
 use hub_rules::{Batch, Context, Inquiry};
-use hub_store::model::{Applied, JournalBody, JournalEntry, JournalId, Queue, Watermark};
+use hub_store::model::{Applied, JournalEntry, JournalId, Queue, Watermark};
 use hub_store::{NationalStore, StoreError};
-use registry_schema::ids::{Epoch, Lane, Origin, Seq};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::arrivals::arrivals;
 use crate::clock::now_ms;
 use crate::surroundings::Surroundings;
+use crate::underway::{self, Underway};
 pub use long::BULK_STATES_MIN;
 use long::{Course, Outlook};
+use take::{BACKLOG, BACKLOG_BESIDE_LIVE, LIVE, Portion, Read, gather_batch};
 
-/// What is judged together at most, when there is that much.
-#[derive(Clone, Copy)]
-struct Portion {
-    queue: Queue,
-    bytes_max: usize,
-    /// Changes after which no further journal entry is taken: bytes say little, since a book of like entries shrinks to a
-    /// tenth of others.
-    changes_max: usize,
-}
-
-/// Live entries: a batch stays far below the patience of a clerk.
-const LIVE: Portion = Portion { queue: Queue::Live, bytes_max: 128 * 1024, changes_max: 2_000 };
-/// Backlog while nobody waits.
-const BACKLOG: Portion = Portion { queue: Queue::Backlog, bytes_max: 256 * 1024, changes_max: 2_000 };
-/// Backlog while clerks are at work: an entry of theirs waits for one batch at most, some tens of milliseconds.
-const BACKLOG_BESIDE_LIVE: Portion = Portion { queue: Queue::Backlog, bytes_max: 32 * 1024, changes_max: 200 };
 /// How long after a live entry the next one is expected.
 const CLERKS_AT_WORK: Duration = Duration::from_secs(5);
 /// How long an idle reconciler sleeps when nobody wakes it: verdicts of other processes are seen after this long.
@@ -56,6 +41,8 @@ pub struct Reconciler<S> {
     term: Option<u64>,
     /// The next batch of backlog, which is read while the store is busy with the one before.
     ahead: Option<Ahead>,
+    /// The batch of backlog before that one, while its plan is being carried out.
+    begun: Option<Begun>,
     /// When a live entry was judged last.
     live_seen: Option<Instant>,
     /// How the backlog is judged, and why.
@@ -75,11 +62,12 @@ impl Drop for Ahead {
     }
 }
 
-/// Journal entries of one queue, opened and read.
-struct Read {
-    batch: Batch,
-    applied: Applied,
-    entries: usize,
+/// A batch of backlog whose plan is being carried out.
+struct Begun {
+    /// `None` when that had to be waited for already.
+    plan: Option<Underway>,
+    last: JournalId,
+    progress: Progress,
 }
 
 /// What one step did.
@@ -105,6 +93,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
             judged,
             term: None,
             ahead: None,
+            begun: None,
             live_seen: None,
             outlook: Outlook::in_bulk_from(BULK_STATES_MIN),
         })
@@ -128,35 +117,47 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         Self { outlook: Outlook::in_bulk_from(states), ..self }
     }
 
-    /// Judges the next batch: live entries first, else backlog. `None` when the journal is judged to its end, and while
-    /// another hub judges.
+    /// Judges until a batch is judged and carried out: live entries first, else backlog. `None` when the journal is judged to
+    /// its end, and while another hub judges.
     ///
     /// # Errors
-    /// The store cannot be read or written; nothing was judged then.
+    /// The store cannot be read or written; what is not carried out is judged again.
     pub async fn step(&mut self) -> Result<Option<Progress>, StoreError> {
         if !self.leads().await? {
             return Ok(None);
         }
-        if let Some(live) = self.read(LIVE, self.judged.live).await? {
-            return self.judge(live).await.map(Some);
+        loop {
+            if let Some(live) = self.read(LIVE, self.judged.live).await? {
+                return match self.finish().await? {
+                    Some(backlog) => Ok(Some(backlog)),
+                    None => self.judge_live(live).await.map(Some),
+                };
+            }
+            let Some(backlog) = self.next_backlog().await? else { return self.finish().await };
+            if let Some(before) = self.begin(backlog).await? {
+                return Ok(Some(before));
+            }
         }
+    }
+
+    /// The next batch of backlog, while the one behind it begins to be read.
+    async fn next_backlog(&mut self) -> Result<Option<Read>, StoreError> {
         let clerks_are_at_work = self.live_seen.is_some_and(|seen| seen.elapsed() < CLERKS_AT_WORK);
         let portion = if clerks_are_at_work { BACKLOG_BESIDE_LIVE } else { BACKLOG };
-        let after = self.judged.backlog;
-        let backlog = match self.ahead.take().filter(|ahead| ahead.after == after) {
+        let after = self.begun.as_ref().map_or(self.judged.backlog, |begun| begun.last);
+        let read_ahead = match self.ahead.take().filter(|ahead| ahead.after == after) {
             Some(mut ahead) => (&mut ahead.read).await.unwrap_or(Ok(None))?,
             None => None,
         };
-        let backlog = match backlog {
-            Some(backlog) => backlog,
-            None => match self.read(portion, after).await? {
-                Some(backlog) => backlog,
-                None => return Ok(None),
-            },
+        let backlog = match read_ahead {
+            Some(backlog) => Some(backlog),
+            None => self.read(portion, after).await?,
         };
-        let after = backlog.applied.journal;
-        self.ahead = Some(Ahead { after, read: tokio::spawn(self.read(portion, after)) });
-        self.judge(backlog).await.map(Some)
+        if let Some(backlog) = &backlog {
+            let after = backlog.applied.journal;
+            self.ahead = Some(Ahead { after, read: tokio::spawn(self.read(portion, after)) });
+        }
+        Ok(backlog)
     }
 
     fn read(
@@ -164,26 +165,72 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         portion: Portion,
         after: JournalId,
     ) -> impl Future<Output = Result<Option<Read>, StoreError>> + Send + use<S> {
-        read(self.store.clone(), self.surroundings, portion, after)
+        take::read(self.store.clone(), self.surroundings, portion, after)
     }
 
-    async fn judge(&mut self, read: Read) -> Result<Progress, StoreError> {
-        let (queue, last) = (read.applied.queue, read.applied.journal);
-        mending::mend(&self.store, &self.policy, &read.batch, &read.applied).await?;
-        let tally = judge_batch(&self.store, &self.policy, &read.batch, read.applied).await?;
-        match queue {
-            Queue::Live => (self.judged.live, self.live_seen) = (last, Some(Instant::now())),
-            Queue::Backlog => self.judged.backlog = last,
+    /// Judges live entries and carries out what follows from them at once: somebody waits.
+    async fn judge_live(&mut self, Read { batch, applied, entries }: Read) -> Result<Progress, StoreError> {
+        let last = applied.journal;
+        mending::mend(&self.store, &self.policy, &batch, &applied).await?;
+        let tally = judge_batch(&self.store, &self.policy, &batch, applied).await?;
+        (self.judged.live, self.live_seen) = (last, Some(Instant::now()));
+        Ok(Progress { tally, entries })
+    }
+
+    /// Judges a batch of backlog and begins to carry out its plan. Answers with the batch before it, which is carried out by
+    /// then.
+    async fn begin(&mut self, Read { batch, applied, entries }: Read) -> Result<Option<Progress>, StoreError> {
+        let (mut inquiry, context) = (Inquiry::of(&batch), Context::under(Arc::clone(&self.policy)));
+        let mut before = self.begun.as_mut().and_then(|begun| begun.plan.take());
+        let inquired = underway::inquire(&self.store, &mut inquiry, context, &mut before).await;
+        let context = match inquired {
+            Ok(context) => context,
+            Err(error) => return Err(self.lose_track(before, error).await),
+        };
+        let plan = inquiry.decide(&context);
+        if let Some(begun) = &mut self.begun {
+            begun.plan = before;
         }
-        Ok(Progress { tally, entries: read.entries })
+        let carried_out = self.finish().await?;
+        let progress = Progress { tally: plan.tally, entries };
+        let last = applied.journal;
+        let plan = Some(Underway::begin(self.store.clone(), plan, applied, &context));
+        self.begun = Some(Begun { plan, last, progress });
+        Ok(carried_out)
+    }
+
+    /// Waits for the batch of backlog that was begun; what it did.
+    async fn finish(&mut self) -> Result<Option<Progress>, StoreError> {
+        let Some(Begun { plan, last, progress }) = self.begun.take() else { return Ok(None) };
+        if let Some(mut plan) = plan
+            && let Err(error) = plan.carried_out().await
+        {
+            return Err(self.lose_track(None, error).await);
+        }
+        self.judged.backlog = last;
+        Ok(Some(progress))
+    }
+
+    /// It is not known how far the store is: waits until nothing is underway, and reads it before the next step.
+    async fn lose_track(&mut self, plan: Option<Underway>, error: StoreError) -> StoreError {
+        if let Some(mut plan) = plan {
+            // Whether it was carried out is seen in the store.
+            let _ = plan.carried_out().await;
+        }
+        (self.begun, self.ahead, self.term) = (None, None, None);
+        error
     }
 
     /// Whether this hub judges. One that takes over goes on where the other one was.
     async fn leads(&mut self) -> Result<bool, StoreError> {
         let term = self.store.lead().await?;
+        if term != self.term {
+            // What was underway in another term is carried out or refused; the store knows.
+            drop(self.finish().await);
+            self.ahead = None;
+        }
         if term.is_some() && term != self.term {
             self.judged = self.store.digests().await?.watermark;
-            self.ahead = None;
             tracing::info!(term, "this hub judges");
         }
         self.term = term;
@@ -209,6 +256,8 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
             };
             self.after(step, (&mut journaled, &applied, &stop)).await;
         }
+        // Whatever becomes of it, the store knows.
+        drop(self.finish().await);
     }
 
     /// Tells of a step, or waits for more to judge.
@@ -280,28 +329,11 @@ async fn judge_batch<S: NationalStore>(
     applied: Applied,
 ) -> Result<Tally, StoreError> {
     let mut inquiry = Inquiry::of(batch);
-    let context = inquire(store, &mut inquiry, Context::under(Arc::clone(policy))).await?;
+    let context = underway::inquire(store, &mut inquiry, Context::under(Arc::clone(policy)), &mut None).await?;
     let plan = inquiry.decide(&context);
     let tally = plan.tally;
     store.commit(plan, applied).await?;
     Ok(tally)
-}
-
-/// Takes the next entries of a queue and reads them on a thread that may be busy; `None` at the end of the journal.
-async fn read<S: NationalStore>(
-    store: S,
-    surroundings: Surroundings,
-    portion: Portion,
-    after: JournalId,
-) -> Result<Option<Read>, StoreError> {
-    let Portion { queue, bytes_max, changes_max } = portion;
-    let entries = store.next(queue, after, bytes_max).await?;
-    if entries.is_empty() {
-        return Ok(None);
-    }
-    let now_ms = (surroundings.wall_ms)();
-    let gathered = surroundings.think(move || gather_batch(queue, &entries, (changes_max, now_ms))).await;
-    Ok(gathered.map(|(batch, applied, entries)| Read { batch, applied, entries }))
 }
 
 /// Loads what a batch reaches, on top of what the context holds already.
@@ -309,51 +341,5 @@ async fn read<S: NationalStore>(
 /// # Errors
 /// The store cannot be read.
 pub async fn gather<S: NationalStore>(store: &S, batch: &Batch, context: Context) -> Result<Context, StoreError> {
-    inquire(store, &mut Inquiry::of(batch), context).await
-}
-
-/// The same for a batch that is to be judged.
-///
-/// # Errors
-/// The store cannot be read.
-pub async fn inquire<S: NationalStore>(
-    store: &S,
-    inquiry: &mut Inquiry<'_>,
-    mut context: Context,
-) -> Result<Context, StoreError> {
-    loop {
-        let request = inquiry.missing(&context);
-        if request.is_empty() {
-            return Ok(context);
-        }
-        context = store.load(request, context).await?;
-    }
-}
-
-/// Reads journal entries up to the one that fills a batch; how many were taken.
-fn gather_batch(
-    queue: Queue,
-    entries: &[JournalEntry],
-    (changes_max, now_ms): (usize, i64),
-) -> (Batch, Applied, usize) {
-    let (mut batch, mut changes, mut taken) = (Batch::default(), 0, 0);
-    let mut lanes: BTreeMap<(Origin, Lane), (Epoch, Seq)> = BTreeMap::new();
-    for entry in entries {
-        if changes >= changes_max {
-            break;
-        }
-        taken += 1;
-        match arrivals(entry) {
-            Ok(arrivals) => {
-                changes += arrivals.len();
-                arrivals.into_iter().for_each(|arrival| batch.push(arrival));
-            }
-            Err(reason) => tracing::error!(journal = entry.id.0, reason, "a damaged journal entry was passed over"),
-        }
-        if let JournalBody::Frame { origin, epoch, lane, last_seq, .. } = &entry.body {
-            lanes.insert((*origin, *lane), (*epoch, *last_seq));
-        }
-    }
-    let journal = entries[..taken].last().map(|entry| entry.id).unwrap_or_default();
-    (batch, Applied { queue, journal, lanes, now_ms }, taken)
+    underway::inquire(store, &mut Inquiry::of(batch), context, &mut None).await
 }

@@ -40,15 +40,21 @@ impl Changes {
         changes
     }
 
-    /// Whether the answer to a request may be another one once the plan is carried out.
+    /// Takes from a request what may be answered otherwise once the plan is carried out.
     #[must_use]
-    pub fn concern(&self, request: &Request) -> bool {
-        let Request { records, histories: _, blocks, nodes_per_block_max: _, voids, clusters, scopes } = request;
-        (*voids && self.voids)
-            || records.iter().any(|key| self.records.contains(key))
-            || blocks.iter().any(|block| self.blocks.contains(block))
-            || clusters.iter().any(|cluster| self.clusters.contains(cluster))
-            || scopes.iter().any(|scope| self.scopes.contains(scope))
+    pub fn take_from(&self, request: &mut Request) -> Request {
+        let Request { records, histories, blocks, nodes_per_block_max, voids, clusters, scopes } = request;
+        let taken = Request {
+            records: records.extract_if(.., |key| self.records.contains(key)).collect(),
+            histories: histories.extract_if(.., |key| self.records.contains(key)).collect(),
+            blocks: blocks.extract_if(.., |block| self.blocks.contains(block)).collect(),
+            nodes_per_block_max: *nodes_per_block_max,
+            voids: *voids && self.voids,
+            clusters: clusters.extract_if(.., |cluster| self.clusters.contains(cluster)).collect(),
+            scopes: scopes.extract_if(.., |scope| self.scopes.contains(scope)).collect(),
+        };
+        *voids &= !self.voids;
+        taken
     }
 }
 
@@ -117,8 +123,11 @@ mod tests {
                 memory.commit(plan);
                 for (request, before) in all.iter().zip(before) {
                     let after = answer(&memory, request);
-                    assert!(changes.concern(request) || after == before, "{request:?}");
-                    *(if changes.concern(request) { &mut concerned } else { &mut free }) += 1;
+                    let mut rest = request.clone();
+                    let taken = changes.take_from(&mut rest);
+                    assert!(if taken.is_empty() { rest == *request } else { rest.is_empty() && taken == *request });
+                    assert!(!taken.is_empty() || after == before, "{request:?}");
+                    *(if taken.is_empty() { &mut free } else { &mut concerned }) += 1;
                 }
             }
         }

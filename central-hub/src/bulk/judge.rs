@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hub_rules::changes::Changes;
 use hub_rules::policy::Policy;
 use hub_rules::{Arrival, Batch, Context, Inquiry, Node, Plan};
 use hub_store::model::{Applied, JournalId, Queue};
 use hub_store::{NationalStore, StoreError};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use super::deal::Dealt;
 use super::items::{Beside, Numbered};
 use super::spool::PARTS;
 use super::{BulkError, Step, Watch, on_a_thread};
 use crate::clock::now_ms;
+use crate::underway::{self, Underway};
 
 /// A batch with everything that is known of it beforehand.
 struct Prepared {
@@ -36,21 +35,12 @@ pub(super) async fn judge<S: NationalStore + Clone + 'static>(
     let rules = Arc::clone(policy);
     let preparer = tokio::spawn(on_a_thread(move || prepare(dealt, &rules, &ready)));
     let (mut judged, mut before) = (0, None);
-    while let Some(Prepared { batch, mut context, states }) = prepared.recv().await {
+    while let Some(Prepared { batch, context, states }) = prepared.recv().await {
         let mut inquiry = Inquiry::of(&batch);
-        loop {
-            let request = inquiry.missing(&context);
-            if request.is_empty() {
-                break;
-            }
-            if before.as_ref().is_some_and(|before: &Underway| before.changes.concern(&request)) {
-                carried_out(before.take()).await?;
-            }
-            context = registry.load(request, context).await?;
-        }
+        let context = underway::inquire(registry, &mut inquiry, context, &mut before).await?;
         let plan = inquiry.decide(&context);
-        carried_out(before.take()).await?;
-        before = Some(Underway::begin(registry.clone(), plan, &context));
+        carried_out(before).await?;
+        before = Some(Underway::begin(registry.clone(), found(plan), nowhere(), &context));
         judged += states;
         watch.tell(Step::Judge, judged)?;
     }
@@ -59,24 +49,9 @@ pub(super) async fn judge<S: NationalStore + Clone + 'static>(
     Ok(voids)
 }
 
-/// A plan that is being carried out while the batch behind it is looked at. That one waits only where it asks about
-/// something that the plan changes.
-struct Underway {
-    changes: Changes,
-    commit: JoinHandle<Result<(), StoreError>>,
-}
-
-impl Underway {
-    fn begin<S: NationalStore + 'static>(registry: S, plan: Plan, context: &Context) -> Self {
-        let plan = found(plan);
-        let changes = Changes::of(&plan, context);
-        Self { changes, commit: tokio::spawn(async move { registry.commit(plan, nowhere()).await }) }
-    }
-}
-
-async fn carried_out(plan: Option<Underway>) -> Result<(), BulkError> {
+async fn carried_out(plan: Option<Underway>) -> Result<(), StoreError> {
     match plan {
-        Some(plan) => Ok(plan.commit.await.map_err(|_| BulkError::Interrupted)??),
+        Some(mut plan) => plan.carried_out().await,
         None => Ok(()),
     }
 }

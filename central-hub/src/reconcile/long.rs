@@ -11,7 +11,8 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{LIVE, Progress, Reconciler};
+use super::take::LIVE;
+use super::{Progress, Reconciler};
 use crate::bulk::{self, Built, BulkError, Watch};
 
 /// States that wait in the backlog before bulk is worth its beginning: the daily path judges them in a minute.
@@ -103,6 +104,12 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         applied: &broadcast::Sender<()>,
         stop: &CancellationToken,
     ) {
+        let step = self.finish().await;
+        let is_ready = step.is_ok();
+        self.after(step, (journaled, applied, stop)).await;
+        if !is_ready {
+            return;
+        }
         tracing::info!("a long backlog is judged in bulk; live entries go on meanwhile");
         let build = build(self.store.clone(), Arc::clone(&self.policy), stop.clone());
         let building = tokio::spawn(build);
@@ -144,13 +151,16 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         Ok(states)
     }
 
-    /// Judges the next live entries.
+    /// Judges the next live entries, when the backlog that was begun is carried out.
     pub(super) async fn step_live(&mut self) -> Result<Option<Progress>, StoreError> {
         if !self.leads().await? {
             return Ok(None);
         }
+        if let Some(backlog) = self.finish().await? {
+            return Ok(Some(backlog));
+        }
         match self.read(LIVE, self.judged.live).await? {
-            Some(live) => self.judge(live).await.map(Some),
+            Some(live) => self.judge_live(live).await.map(Some),
             None => Ok(None),
         }
     }
