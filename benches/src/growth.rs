@@ -2,8 +2,10 @@
 //! sample of further entries judged one batch after the other.
 //!
 //! Provinces join one after the other. If all grew together, the rates would show how the lives of their people fill up:
-//! the more entries of one person there are, the more of them a further one reaches.
+//! the more entries of one person there are, the more of them a further one reaches. For the same reason each sample is
+//! from the middle of the books of a province of its own, whose first half is judged before.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
@@ -13,6 +15,7 @@ use central_hub::drawing::{Panel, legend, sheet};
 use central_hub::reconcile::Reconciler;
 use hub_store::model::Append;
 use hub_store::{AnyStore, Journal as _};
+use registry_schema::ids::Origin;
 use serde::Serialize;
 
 use crate::{COMMIT_FRAMES, bulk, origin, rate};
@@ -36,25 +39,27 @@ pub(crate) struct Point {
 }
 
 /// Grows a fresh store by all frames in so many parts.
-pub(crate) async fn measure(store: &AnyStore, mut frames: Vec<Append>, parts: usize) -> anyhow::Result<Vec<Point>> {
-    frames.sort_by_key(origin);
-    let (mut points, mut rest, mut entries) = (Vec::new(), frames.as_slice(), 0);
-    for _ in 0..parts {
-        let part = frames.len().div_ceil(parts).min(rest.len());
-        let sample = sample(&rest[..part])?;
-        let (poured, sampled) = rest[..part].split_at(part - sample);
-        rest = &rest[part..];
-        entries += append(store, poured).await?;
+pub(crate) async fn measure(store: &AnyStore, frames: Vec<Append>, parts: usize) -> anyhow::Result<Vec<Point>> {
+    let mut provinces: BTreeMap<Option<Origin>, Vec<Append>> = BTreeMap::new();
+    frames.into_iter().for_each(|frame| provinces.entry(origin(&frame)).or_default().push(frame));
+    let mut provinces: Vec<Vec<Append>> = provinces.into_values().collect();
+    anyhow::ensure!(provinces.len() > parts, "{parts} parts want more than {parts} provinces");
+    let newcomers = provinces.split_off(provinces.len() - parts);
+    let others: Vec<Append> = provinces.into_iter().flatten().collect();
+    let (mut points, mut entries) = (Vec::new(), 0);
+    for (part, newcomer) in others.chunks(others.len().div_ceil(parts)).zip(newcomers) {
+        let (first_half, second_half) = newcomer.split_at(newcomer.len() / 2);
+        entries += append(store, part).await? + append(store, first_half).await?;
         let in_bulk = bulk(store).await?;
         anyhow::ensure!(in_bulk.states == entries, "{} states were judged of {entries}", in_bulk.states);
-        let states = append(store, sampled).await?;
+        let sampled = append(store, sample(second_half)).await?;
         let mut reconciler = Reconciler::new(store.clone()).await?;
         let began = Instant::now();
         while reconciler.step().await?.is_some() {}
-        let daily_rps = rate(usize::try_from(states)?, began);
+        let daily_rps = rate(usize::try_from(sampled)?, began);
         points.push(Point { entries, bulk_rps: in_bulk.states as f64 / in_bulk.elapsed.as_secs_f64(), daily_rps });
         tell(points.last().context("a point was measured")?)?;
-        entries += states;
+        entries += sampled;
     }
     Ok(points)
 }
@@ -83,15 +88,15 @@ pub(crate) fn draw(points: &[Point], path: &Path) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("{}: cannot be written", path.display()))
 }
 
-/// How many frames from the end of a part make a sample.
-fn sample(frames: &[Append]) -> anyhow::Result<usize> {
-    let (mut taken, mut held) = (0, 0);
-    while held < SAMPLE_STATES {
-        taken += 1;
-        anyhow::ensure!(taken < frames.len(), "a part must hold more than {SAMPLE_STATES} entries");
-        held += states(&frames[frames.len() - taken]);
-    }
-    Ok(taken)
+/// The frames of a sample.
+fn sample(frames: &[Append]) -> &[Append] {
+    let mut held = 0;
+    let is_enough = |frame: &Append| {
+        let before = held;
+        held += states(frame);
+        before >= SAMPLE_STATES
+    };
+    &frames[..frames.iter().position(is_enough).unwrap_or(frames.len())]
 }
 
 fn states(entry: &Append) -> u64 {

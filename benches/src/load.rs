@@ -33,9 +33,9 @@ pub(crate) struct StateRow {
 }
 
 /// The states of a practice country with about so many entries.
-pub(crate) fn states(entries: u32) -> anyhow::Result<Vec<StateRow>> {
+pub(crate) fn states(entries: u32, provinces: u8) -> anyhow::Result<Vec<StateRow>> {
     let people = (entries / ENTRIES_PER_THOUSAND_PEOPLE).max(1) * 1_000;
-    let country = Country::generate(&Params { seed: 1, people, provinces: 10, ..Params::default() })?;
+    let country = Country::generate(&Params { seed: 1, people, provinces, ..Params::default() })?;
     let mut states = Vec::new();
     for facts in country.entries()? {
         for (version, (draft, status)) in (1..).zip(&facts.versions) {

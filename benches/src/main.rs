@@ -33,6 +33,9 @@ struct Arguments {
     /// About how many entries to judge
     #[arg(long, default_value_t = 100_000)]
     entries: u32,
+    /// Of how many provinces
+    #[arg(long, default_value_t = 10)]
+    provinces: u8,
     /// A fresh store on a server, as postgres://USER@HOST/DATABASE [default: an embedded one]
     #[arg(long, value_name = "URL", conflicts_with = "keep")]
     store: Option<StoreUrl>,
@@ -58,7 +61,7 @@ struct Arguments {
     #[arg(long, default_value = "target/bench/judge.json")]
     out: PathBuf,
     /// Keeps the judged store here, for `central-hub evaluate`; the truth is that of `fixtures generate` with seed 1, as
-    /// many people and 10 provinces
+    /// many people and provinces
     #[arg(long)]
     keep: Option<PathBuf>,
 }
@@ -96,7 +99,7 @@ const PARTS: usize = 5;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let states = load::states(arguments.entries)?;
+    let states = load::states(arguments.entries, arguments.provinces)?;
     let mut report = Report { entries: states.len(), ..Report::default() };
     let folder = tempfile::tempdir()?;
     report.bound_insert_rps =
