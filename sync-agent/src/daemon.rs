@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::change_log;
 use crate::config::{Access, Config, PaceConfig};
 use crate::credentials::Folder;
 use crate::enrolment::renew_in_time;
+use crate::seal::portion::Portion;
 use crate::store::{Store, StoreError, StoreHandle};
 use crate::uplink::{Connect, Heads, Uplink};
 
@@ -77,15 +78,18 @@ async fn seal_all(
     heads: watch::Sender<Heads>,
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
-    let mut trouble = false;
+    let (mut trouble, mut portion) = (false, Portion::new(pace.seal_batch_changes));
     while !stop.is_cancelled() {
-        let now_ms = wall_ms();
+        let (now_ms, changes_max) = (wall_ms(), portion.changes());
         let seal = move |store: &mut Store| {
-            let sealed = store.seal(pace.seal_batch_changes, now_ms)?;
-            Ok((sealed, if sealed.changes > 0 { Some(read_heads(store)?) } else { None }))
+            let begun = Instant::now();
+            let sealed = store.seal(changes_max, now_ms)?;
+            let time = begun.elapsed();
+            Ok((sealed, time, if sealed.changes > 0 { Some(read_heads(store)?) } else { None }))
         };
         let wait = match store.call(seal).await {
-            Ok((sealed, new)) => {
+            Ok((sealed, time, new)) => {
+                portion.took(sealed.changes, time);
                 if std::mem::take(&mut trouble) {
                     tracing::info!("the store can be written again");
                 }

@@ -1,7 +1,10 @@
 //! Seals logged changes: gives each its bytes, version, clock and place, and chains it to the one before.
 //!
 //! The log is worked off in the order of commits, with one exception: what clerks do today does not wait behind a
-//! backlog that was imported before. Such a change is sealed ahead unless an older change of the same entry still waits.
+//! backlog that was imported before. Such a change is sealed ahead unless an older change of the same entry still waits,
+//! and little else with it.
+
+pub(crate) mod portion;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +21,9 @@ use crate::store::state::{self, Incarnation};
 
 /// How many logged changes one look ahead passes over in search of clerks' changes: about ten milliseconds.
 const LOOK_AHEAD_CHANGES: i64 = 100_000;
+/// Which part of a transaction is left for the backlog where something was sealed ahead of it: the backlog goes on, and
+/// whoever waits for what was sealed ahead waits for an eighth at most.
+const BACKLOG_DIVISOR: usize = 8;
 
 /// What one transaction of sealing has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +66,8 @@ impl Sealer {
         let sealed_through = state::sealed_through(&transaction)?;
         let newest = newest_change(&transaction)?;
         let looked_through = seal_ahead(&mut batch, self.looked_through.max(sealed_through), newest, changes_max / 2)?;
-        let sealed_through = seal_in_order(&mut batch, sealed_through, newest, changes_max)?;
+        let backlog_max = if batch.changes > 0 { changes_max.div_ceil(BACKLOG_DIVISOR) } else { changes_max };
+        let sealed_through = seal_in_order(&mut batch, sealed_through, newest, (changes_max, backlog_max))?;
         let changes = batch.finish(sealed_through)?;
         fail::fail_point!("agent.seal.before");
         transaction.commit()?;
@@ -84,14 +91,25 @@ fn seal_ahead(batch: &mut Batch<'_>, looked_through: i64, newest: i64, changes_m
 }
 
 /// Seals what waits in the order of commits, and answers up to where nothing is left.
-fn seal_in_order(batch: &mut Batch<'_>, after: i64, newest: i64, changes_max: usize) -> Result<i64, StoreError> {
+fn seal_in_order(
+    batch: &mut Batch<'_>,
+    after: i64,
+    newest: i64,
+    (changes_max, backlog_max): (usize, usize),
+) -> Result<i64, StoreError> {
     let rest = changes_max.saturating_sub(batch.changes);
     let logged = batch.logged("", after, newest, rest)?;
+    let (mut sealed_through, mut backlog) = (after, 0);
     for change in &logged {
+        backlog += usize::from(change.lane == Lane::Backlog);
+        if backlog > backlog_max {
+            return Ok(sealed_through);
+        }
         let predecessor = batch.predecessor(change)?;
         batch.seal(change, predecessor)?;
+        sealed_through = change.change_id;
     }
-    Ok(logged.last().filter(|_| logged.len() == rest).map_or(newest, |last| last.change_id))
+    Ok(if logged.len() == rest { sealed_through } else { newest })
 }
 
 fn newest_change(connection: &Connection) -> Result<i64, StoreError> {
