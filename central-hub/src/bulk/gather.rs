@@ -11,9 +11,10 @@ use registry_schema::digest::Hash256;
 use registry_schema::ids::{Epoch, Lane, Origin, RecordKey, Seq};
 use tokio::sync::mpsc;
 
+use super::apart::on_a_thread;
 use super::items::Arrived;
 use super::spool::{PARTS, Spool, Spooled};
-use super::{BulkError, Step, Watch, on_a_thread};
+use super::{BulkError, Step, Watch};
 use crate::arrivals::arrivals;
 use crate::clock::now_ms;
 

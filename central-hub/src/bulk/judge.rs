@@ -9,10 +9,11 @@ use hub_store::model::{Applied, JournalId, Queue};
 use hub_store::{NationalStore, StoreError};
 use tokio::sync::mpsc;
 
+use super::apart::on_a_thread;
 use super::deal::Dealt;
 use super::items::{Beside, Numbered};
 use super::spool::PARTS;
-use super::{BulkError, Step, Watch, on_a_thread};
+use super::{BulkError, Step, Watch};
 use crate::clock::now_ms;
 use crate::underway::{self, Underway};
 

@@ -13,6 +13,7 @@
 //!
 //! The result is the state that the daily path reaches, which tests compare row by row.
 
+mod apart;
 mod spool;
 mod items;
 mod gather;
@@ -33,6 +34,8 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::reconcile::judge_on;
+pub(crate) use apart::apart;
+use apart::on_a_thread;
 
 /// Bytes of journal that are judged together to catch up.
 const CATCH_UP_BYTES: usize = 256 * 1024;
@@ -46,6 +49,9 @@ pub enum BulkError {
     /// The scratch folder cannot be used: it needs about a kilobyte for each entry.
     #[error("the scratch folder: {0}; it needs about a kilobyte an entry, and TMPDIR names another one")]
     Scratch(#[from] std::io::Error),
+    /// The system has no thread left.
+    #[error("no thread can be begun: {0}; this user's limit of processes is where to look")]
+    NoThread(std::io::Error),
     /// There are more records than one process can number.
     #[error("more than 2,147,483,647 records cannot be judged at once; the daily path has no such bound")]
     TooMany,
@@ -171,16 +177,5 @@ impl Built {
             applied.journal = last;
         }
         Ok(())
-    }
-}
-
-/// Runs what keeps a processor busy on a thread that may be.
-async fn on_a_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, BulkError> + Send + 'static,
-) -> Result<T, BulkError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
-        Err(_) => Err(BulkError::Interrupted),
     }
 }

@@ -8,9 +8,10 @@ use hub_store::postgres::Aside;
 use registry_schema::ids::RecordKey;
 use tokio::sync::mpsc;
 
+use super::apart::on_a_thread;
 use super::items::{Arrived, Numbered, Stand};
 use super::spool::{PARTS, Spool, Spooled};
-use super::{BulkError, Step, Watch, on_a_thread};
+use super::{BulkError, Step, Watch};
 
 /// Records that are poured together: some ten megabytes.
 const POUR_RECORDS: usize = 8_000;

@@ -112,13 +112,16 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         }
         tracing::info!("a long backlog is judged in bulk; live entries go on meanwhile");
         let build = build(self.store.clone(), Arc::clone(&self.policy), stop.clone());
-        let building = tokio::spawn(build);
+        let building = match bulk::apart(build) {
+            Ok(building) => building,
+            Err(error) => return self.put_off(&error),
+        };
         while !building.is_finished() {
             let step = self.step_live().await;
             self.after(step, (journaled, applied, stop)).await;
         }
         self.outlook.course = Course::Daily;
-        let placed = match building.await {
+        let placed = match building.join() {
             Ok(Ok(Some(built))) => self.place(built).await,
             Ok(Ok(None)) => {
                 self.outlook = Outlook::default();
@@ -133,12 +136,15 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
                 let _ = applied.send(());
             }
             Err(BulkError::Interrupted) if stop.is_cancelled() => {}
-            Err(error) => {
-                tracing::warn!(%error, "the backlog is judged one batch after the other instead");
-                self.outlook.course = Course::Daily;
-                self.outlook.next_look = Some(Instant::now() + RETRY);
-            }
+            Err(error) => self.put_off(&error),
         }
+    }
+
+    /// Bulk failed, and is tried again later.
+    fn put_off(&mut self, error: &BulkError) {
+        tracing::warn!(%error, "the backlog is judged one batch after the other instead");
+        self.outlook.course = Course::Daily;
+        self.outlook.next_look = Some(Instant::now() + RETRY);
     }
 
     /// Puts what was built in the place of what stands.
