@@ -69,8 +69,8 @@ pub(crate) fn run(fresh: &Fresh, seed: u64, judges: bool, keeps_lines: bool) -> 
     Outcome { hash, failure: world.stage.failure(), simulated_ms: world.now_ms(), counts, lines }
 }
 
-/// In two seeds of five the agents come with certificates, in the others with a token; what is drawn there is what was drawn
-/// before there were certificates, so that the stories of those seeds are still told.
+/// In two seeds of five the agents come with certificates, in the others with a token. Those with a story from before there
+/// were certificates are among the others, where nothing is drawn for them.
 const fn shows_certificates(seed: u64) -> bool {
     matches!(seed % 5, 0 | 4)
 }
