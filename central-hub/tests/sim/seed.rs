@@ -131,13 +131,12 @@ fn comparing(world: &mut World<'_>) -> Option<String> {
     open.map(|agent| format!("the comparison with {} is {}", AGENTS[agent], last(world, agent).name()))
 }
 
-/// How the last comparison that was asked for stands.
+/// How the last comparison that was asked for stands, or another one that is open.
 fn last(world: &World<'_>, agent: usize) -> ResyncState {
-    let mut all = world.desk.resyncs(Some(world.stage.origin(agent)), 100).now_or_never().unwrap().unwrap();
-    all.sort_by_key(|resync| {
-        (!resync.state.is_open(), std::cmp::Reverse(resync.changed_ms), std::cmp::Reverse(resync.id))
-    });
-    all.first().map_or(ResyncState::Done, |resync| resync.state)
+    let all = world.desk.resyncs(Some(world.stage.origin(agent)), 100).now_or_never().unwrap().unwrap();
+    let open = all.iter().find(|resync| resync.state.is_open());
+    let last = open.or_else(|| all.iter().find(|resync| Some(resync.id) == world.compared[agent]));
+    last.map_or(ResyncState::Done, |resync| resync.state)
 }
 
 /// Tokio drops the tasks of a crashed host in an order that depends on a number that it counts in the whole process:

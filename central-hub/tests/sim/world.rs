@@ -54,6 +54,8 @@ pub(crate) struct World<'a> {
     /// How far each agent's lanes were, after how many incidents.
     lanes: Vec<Option<(usize, BTreeMap<Lane, LaneState>)>>,
     epochs: u64,
+    /// The comparison with each province that was asked for last.
+    pub(crate) compared: [Option<i64>; AGENTS.len()],
     /// Where agents come with certificates.
     certificates: Option<certificates::Certificates>,
     links: [Link; AGENTS.len()],
@@ -125,6 +127,7 @@ impl World<'_> {
             disputed_ms: vec![None; AGENTS.len()],
             lanes: vec![None; AGENTS.len()],
             epochs: 1_000,
+            compared: [None; AGENTS.len()],
             certificates: None,
             links: [Link { latency_ms: LATENCY_MS, loss: 0, is_lost: false }; AGENTS.len()],
         }
