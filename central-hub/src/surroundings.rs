@@ -9,7 +9,7 @@ use crate::clock;
 /// The machine's own by default.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings {
-    /// The wall clock in Unix milliseconds; it stamps, it never decides.
+    /// The wall clock in Unix milliseconds; it stamps, and says when a certificate ends. It decides nothing else.
     pub wall_ms: fn() -> i64,
     /// What nobody can guess, for keys and for numbers that must differ.
     pub random: fn() -> [u8; 32],

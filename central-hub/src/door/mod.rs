@@ -5,6 +5,7 @@
 //! that whoever comes back is looked at anew.
 
 mod listener;
+mod handshake;
 mod visit;
 mod visitors;
 mod tls;
@@ -19,6 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::pki::{Certificate, Folder, PkiError};
+pub use handshake::{Handshake, Shaken};
 pub use listener::{Listener, Wire};
 pub use pace::Paced;
 pub use visit::{Ending, Peer, Visit, Who};
@@ -40,6 +42,8 @@ pub enum Entrance {
     Loopback,
     /// TLS with the keys and certificates of a folder, read anew whenever they change.
     Tls(Folder),
+    /// A handshake of a network that has no TLS of its own, as a simulated one.
+    Other(Arc<dyn Handshake>),
 }
 
 /// Accepts connections until told to stop.
@@ -53,21 +57,24 @@ pub fn open<L: Listener>(
     stop: CancellationToken,
 ) -> Result<ReceiverStream<std::io::Result<Visit>>, PkiError> {
     let visitors = Arc::new(Visitors::default());
-    let keys = match entrance {
+    let handshake: Option<Arc<dyn Handshake>> = match entrance {
         Entrance::Loopback => None,
-        Entrance::Tls(folder) => Some(Arc::new(Keys::load(folder, wall_ms())?)),
+        Entrance::Tls(folder) => {
+            let keys = Arc::new(Keys::load(folder, wall_ms())?);
+            tokio::spawn(Arc::clone(&keys).watch(Arc::clone(&visitors), stop.clone()));
+            Some(keys)
+        }
+        Entrance::Other(handshake) => Some(handshake),
     };
-    if let Some(keys) = &keys {
-        tokio::spawn(Arc::clone(keys).watch(Arc::clone(&visitors), stop.clone()));
-    }
     let (sender, visits) = mpsc::channel(VISITS_WAITING_MAX);
-    let door = Door { keys, visitors, wall_ms, sender };
+    let door = Door { handshake, visitors, wall_ms, sender };
     tokio::spawn(door.accept(listener, stop));
     Ok(ReceiverStream::new(visits))
 }
 
 struct Door {
-    keys: Option<Arc<Keys>>,
+    /// Without one, every caller is a program of this machine.
+    handshake: Option<Arc<dyn Handshake>>,
     visitors: Arc<Visitors>,
     wall_ms: fn() -> i64,
     sender: mpsc::Sender<std::io::Result<Visit>>,
@@ -104,20 +111,19 @@ impl Door {
 
     /// Who has come; the reason when they may not come in.
     async fn admit(&self, stream: impl Wire, seat: visitors::Seat) -> Result<Visit, String> {
-        let (wire, who): (Box<dyn Wire>, Who) = match &self.keys {
-            None => (Box::new(stream), Who::Local),
-            Some(keys) => {
-                let handshake = timeout(HANDSHAKE_WAIT_MAX, keys.acceptor().accept(stream)).await;
-                let stream =
-                    handshake.map_err(|_| "the handshake took too long")?.map_err(|error| error.to_string())?;
-                let who = who(stream.get_ref().1.peer_certificates())?;
-                (Box::new(stream), who)
+        let stream: Box<dyn Wire> = Box::new(stream);
+        let (wire, who) = match &self.handshake {
+            None => (stream, Who::Local),
+            Some(handshake) => {
+                let shaken = timeout(HANDSHAKE_WAIT_MAX, handshake.shake(stream)).await;
+                let shaken = shaken.map_err(|_| "the handshake took too long")?.map_err(|error| error.to_string())?;
+                (shaken.wire, who(shaken.certificate.as_deref(), (self.wall_ms)())?)
             }
         };
-        let mut visit = self.visitors.receive(wire, who, seat, (self.wall_ms)());
+        let mut visit = self.visitors.receive(wire, who, seat, self.wall_ms);
         // Whoever was revoked during the handshake came in by the old list.
-        if let Some(keys) = &self.keys {
-            self.visitors.end_revoked(&keys.revoked());
+        if let Some(handshake) = &self.handshake {
+            self.visitors.end_revoked(&handshake.revoked());
         }
         let preface = timeout(PREFACE_WAIT_MAX, visit.read_preface()).await;
         preface.map_err(|_| "the first bytes took too long")?.map_err(|error| error.to_string())?;
@@ -125,13 +131,12 @@ impl Door {
     }
 }
 
-fn who(certificates: Option<&[rustls::pki_types::CertificateDer<'_>]>) -> Result<Who, String> {
-    match certificates.and_then(<[_]>::first) {
-        None => Ok(Who::Unknown),
-        Some(der) => {
-            let certificate =
-                Certificate::parse(der).map_err(|what| format!("its certificate cannot be used: {what}"))?;
-            Ok(Who::Bearer(Arc::new(certificate)))
-        }
+/// Whom a certificate names that counts now: it may have ended while its handshake went on, and the hub has one clock.
+fn who(certificate: Option<&[u8]>, now_ms: i64) -> Result<Who, String> {
+    let Some(der) = certificate else { return Ok(Who::Unknown) };
+    let certificate = Certificate::parse(der).map_err(|what| format!("its certificate cannot be used: {what}"))?;
+    if !certificate.is_in_force(now_ms) {
+        return Err("its certificate is not in force by this machine's clock".to_owned());
     }
+    Ok(Who::Bearer(Arc::new(certificate)))
 }

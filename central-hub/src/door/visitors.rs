@@ -5,9 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::{Quota, RateLimiter};
 use tokio::sync::watch;
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::listener::Wire;
@@ -34,13 +37,35 @@ const AGE_MAX: Duration = Duration::from_secs(4 * 3_600);
 const UNKNOWN_AGE_MAX: Duration = Duration::from_secs(30);
 /// How long a connection may be open before its first request.
 const UNUSED_AGE_MAX: Duration = Duration::from_secs(30);
+/// How often the clock is looked at while somebody with a certificate is inside: a machine that slept, or whose clock was
+/// set right, must not make a certificate last longer.
+const CLOCK_LOOK: Duration = Duration::from_secs(1);
 /// How long a visitor who was told to go may take.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Who is inside.
 pub(super) struct Visitors {
     inside: Mutex<Inside>,
-    arrivals: DefaultKeyedRateLimiter<IpAddr>,
+    arrivals: Arrivals,
+}
+
+/// How fast connections come from each place.
+type Arrivals = RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, SinceOpen, NoOpMiddleware<Duration>>;
+
+/// The time since the door was opened, which in a simulation is the simulated one.
+#[derive(Clone)]
+struct SinceOpen(Instant);
+
+impl Clock for SinceOpen {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+fn arrivals(quota: Quota) -> Arrivals {
+    RateLimiter::new(quota, DefaultKeyedStateStore::default(), SinceOpen(Instant::now()))
 }
 
 #[derive(Default)]
@@ -68,8 +93,8 @@ pub(super) struct Seat {
 
 impl Default for Visitors {
     fn default() -> Self {
-        let arrivals = RateLimiter::keyed(Quota::per_second(NEW_PER_SECOND).allow_burst(NEW_BURST));
-        Self { inside: Mutex::default(), arrivals }
+        let quota = Quota::per_second(NEW_PER_SECOND).allow_burst(NEW_BURST);
+        Self { inside: Mutex::default(), arrivals: arrivals(quota) }
     }
 }
 
@@ -93,18 +118,18 @@ impl Visitors {
     }
 
     /// Lets somebody in, for as long as they may stay.
-    pub(super) fn receive(&self, wire: Box<dyn Wire>, who: Who, seat: Seat, now_ms: i64) -> Visit {
+    pub(super) fn receive(&self, wire: Box<dyn Wire>, who: Who, seat: Seat, wall_ms: fn() -> i64) -> Visit {
         let (ending, ends) = watch::channel(None);
         let cut = CancellationToken::new();
         let peer = Peer::new(seat.address, who.clone(), ends, cut.clone());
-        let (age_max, at_its_end) = stay(&who, seat.number, now_ms);
+        let stay = Stay::of(&who, seat.number, wall_ms);
         if let Who::Bearer(certificate) = who {
             let (bearer, serial) = (certificate.bearer.clone(), certificate.serial.clone());
             let mut inside = self.inside();
             inside.make_room(&bearer);
             inside.named.insert(seat.number, Named { bearer, serial, ending: ending.clone(), cut: cut.clone() });
         }
-        tokio::spawn(attend(peer.clone(), ending, cut.clone(), age_max, at_its_end));
+        tokio::spawn(attend(peer.clone(), ending, cut.clone(), stay));
         Visit::new(wire, peer, cut, seat)
     }
 
@@ -171,42 +196,64 @@ fn place(address: IpAddr) -> IpAddr {
     }
 }
 
-/// How long somebody may stay, and why not longer. Ages differ a little, so that not everybody comes back at once.
-fn stay(who: &Who, number: u64, now_ms: i64) -> (Duration, Ending) {
-    let aged = AGE_MAX.mul_f64(1.0 - 0.25 * (number % 64) as f64 / 64.0);
-    match who {
-        Who::Local => (aged, Ending::Aged),
-        Who::Unknown => (UNKNOWN_AGE_MAX, Ending::Aged),
-        Who::Bearer(certificate) => {
-            let left = Duration::from_millis(u64::try_from(certificate.not_after_ms - now_ms).unwrap_or_default());
-            if left < aged { (left, Ending::Expired) } else { (aged, Ending::Aged) }
+/// How long somebody may stay.
+struct Stay {
+    /// Until they are too old.
+    until: Instant,
+    /// Until their certificate ends, in Unix milliseconds.
+    not_after_ms: Option<i64>,
+    wall_ms: fn() -> i64,
+}
+
+impl Stay {
+    /// Ages differ a little, so that not everybody comes back at once.
+    fn of(who: &Who, number: u64, wall_ms: fn() -> i64) -> Self {
+        let aged = AGE_MAX.mul_f64(1.0 - 0.25 * (number % 64) as f64 / 64.0);
+        let (age_max, not_after_ms) = match who {
+            Who::Local => (aged, None),
+            Who::Unknown => (UNKNOWN_AGE_MAX, None),
+            Who::Bearer(certificate) => (aged, Some(certificate.not_after_ms)),
+        };
+        Self { until: Instant::now() + age_max, not_after_ms, wall_ms }
+    }
+
+    /// Waits for its end.
+    async fn end(&self) -> Ending {
+        loop {
+            let until_old = self.until.saturating_duration_since(Instant::now());
+            if until_old.is_zero() {
+                return Ending::Aged;
+            }
+            let left_ms = self.not_after_ms.map(|not_after_ms| not_after_ms.saturating_sub((self.wall_ms)()));
+            let until_expired =
+                left_ms.map(|left_ms| Duration::from_millis(u64::try_from(left_ms).unwrap_or_default()));
+            match until_expired {
+                Some(Duration::ZERO) => return Ending::Expired,
+                Some(until_expired) => sleep(until_old.min(until_expired).min(CLOCK_LOOK)).await,
+                None => sleep(until_old).await,
+            }
         }
     }
 }
 
 /// Sees a visitor out at the end of their time, and at once when they want nothing.
-async fn attend(
-    peer: Peer,
-    ending: watch::Sender<Option<Ending>>,
-    cut: CancellationToken,
-    age_max: Duration,
-    at_its_end: Ending,
-) {
-    let first = UNUSED_AGE_MAX.min(age_max);
-    tokio::select! {
+async fn attend(peer: Peer, ending: watch::Sender<Option<Ending>>, cut: CancellationToken, stay: Stay) {
+    let mut end = std::pin::pin!(stay.end());
+    let early = tokio::select! {
         biased;
-        () = ending.closed() => return,
-        () = sleep(first) => {}
-    }
+        early = &mut end => Some(early),
+        () = sleep(UNUSED_AGE_MAX) => None,
+    };
     if !peer.was_used() {
         return cut.cancel();
     }
+    // What is left of the visitor is the visitor's own: when they are gone, nobody waits for their end.
     drop(peer);
-    tokio::select! {
+    let at_its_end = tokio::select! {
         biased;
         () = ending.closed() => return,
-        () = sleep(age_max.saturating_sub(first)) => {}
-    }
+        at_its_end = async { if let Some(early) = early { early } else { end.await } } => at_its_end,
+    };
     ending.send_if_modified(|said| said.is_none() && said.replace(at_its_end).is_none());
     sleep(FAREWELL).await;
     cut.cancel();
@@ -214,6 +261,8 @@ async fn attend(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
     use registry_schema::digest::Hash256;
     use tonic::transport::server::Connected as _;
 
@@ -229,7 +278,7 @@ mod tests {
     /// Visitors whose callers are never too fast.
     fn patient() -> Arc<Visitors> {
         let often = NonZeroU32::new(1_000_000).unwrap();
-        Arc::new(Visitors { arrivals: RateLimiter::keyed(Quota::per_second(often)), ..Visitors::default() })
+        Arc::new(Visitors { arrivals: arrivals(Quota::per_second(often)), ..Visitors::default() })
     }
 
     #[test]
@@ -279,10 +328,34 @@ mod tests {
             let (bearer, serial) = (bearer.clone(), number.to_string());
             let certificate = Certificate { bearer, serial, fingerprint, not_before_ms: 0, not_after_ms: i64::MAX };
             let seat = visitors.seat(SocketAddr::from(([10, 0, 0, 1], 1))).unwrap();
-            visits.push(visitors.receive(Box::new(stream), Who::Bearer(Arc::new(certificate)), seat, 0));
+            visits.push(visitors.receive(Box::new(stream), Who::Bearer(Arc::new(certificate)), seat, || 0));
         }
         let is_told = |visit: &Visit| visit.connect_info().ending.borrow().is_some();
         assert!(visits[..5].iter().all(is_told) && !visits[5..].iter().any(is_told));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_certificate_ends_by_the_clock_also_when_that_is_set_right() {
+        static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
+        thread_local!(static BEGAN: Instant = Instant::now());
+        fn wall_ms() -> i64 {
+            i64::try_from(BEGAN.with(Instant::elapsed).as_millis()).unwrap() + AHEAD_MS.load(Ordering::Relaxed)
+        }
+        let end = async |seconds: i64| {
+            let began = Instant::now();
+            let not_after_ms = Some(wall_ms() + seconds * 1_000);
+            let ending = Stay { until: began + AGE_MAX, not_after_ms, wall_ms }.end().await;
+            (ending, began.elapsed())
+        };
+        assert_eq!(end(90).await, (Ending::Expired, Duration::from_secs(90)));
+        assert_eq!(end(-1).await, (Ending::Expired, Duration::ZERO));
+        assert_eq!(end(1_000_000).await, (Ending::Aged, AGE_MAX));
+        let set_right = async {
+            sleep(Duration::from_millis(10_500)).await;
+            AHEAD_MS.store(86_400_000, Ordering::Relaxed);
+        };
+        let ((ending, after), ()) = tokio::join!(end(3_600), set_right);
+        assert_eq!((ending, after), (Ending::Expired, Duration::from_secs(11)));
     }
 
     #[test]

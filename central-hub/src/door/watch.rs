@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use registry_schema::digest::{Hash256, content_hash};
 use tokio::time::{Duration, Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::handshake::{Handshake, Shaken};
+use super::listener::Wire;
 use super::tls::{self, Made};
 use super::visitors::Visitors;
 use crate::clock::now_ms;
@@ -39,15 +43,10 @@ impl Keys {
     }
 
     /// For the next handshake.
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
+    fn acceptor(&self) -> TlsAcceptor {
         let expects_somebody = Authority::expects_somebody(&self.folder, now_ms());
         let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
         TlsAcceptor::from(Arc::clone(if expects_somebody { &made.expecting } else { &made.config }))
-    }
-
-    /// The certificates that were revoked.
-    pub(super) fn revoked(&self) -> BTreeSet<String> {
-        self.made.read().unwrap_or_else(PoisonError::into_inner).revoked.clone().unwrap_or_default()
     }
 
     /// Follows the folder until told to stop. Files that cannot be used change nothing, and are looked at again.
@@ -100,6 +99,23 @@ impl Keys {
 
     fn look(&self) -> Look {
         OF_HANDSHAKES.map(|name| self.folder.read(name).ok().map(|content| content_hash(&content)))
+    }
+}
+
+impl Handshake for Keys {
+    fn shake(&self, wire: Box<dyn Wire>) -> BoxFuture<'_, std::io::Result<Shaken>> {
+        let accepting = self.acceptor().accept(wire);
+        async move {
+            let stream = accepting.await?;
+            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let certificate = shown.map(|certificate| certificate.to_vec());
+            Ok(Shaken { wire: Box::new(stream), certificate })
+        }
+        .boxed()
+    }
+
+    fn revoked(&self) -> BTreeSet<String> {
+        self.made.read().unwrap_or_else(PoisonError::into_inner).revoked.clone().unwrap_or_default()
     }
 }
 

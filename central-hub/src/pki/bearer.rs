@@ -65,6 +65,12 @@ impl Certificate {
             not_after_ms: validity.not_after.timestamp() * 1_000,
         })
     }
+
+    /// Whether it counts at a moment, in Unix milliseconds.
+    #[must_use]
+    pub fn is_in_force(&self, now_ms: i64) -> bool {
+        (self.not_before_ms..self.not_after_ms).contains(&now_ms)
+    }
 }
 
 /// A serial number as it is written here: without leading zeros.
@@ -129,6 +135,15 @@ mod tests {
             (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
             (found, expected) => panic!("{found:?} instead of {expected:?}"),
         }
+    }
+
+    #[test]
+    fn a_certificate_counts_from_its_beginning_until_its_end() {
+        let (bearer, fingerprint) = ("urn:hotich:province:01@2008".parse().unwrap(), Hash256([0; 32]));
+        let certificate =
+            Certificate { bearer, serial: "1".to_owned(), fingerprint, not_before_ms: 2_000, not_after_ms: 5_000 };
+        let counts = [1_999, 2_000, 4_999, 5_000].map(|now_ms| certificate.is_in_force(now_ms));
+        assert_eq!(counts, [false, true, true, false]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use central_hub::serve::{self, Settings};
 use central_hub::surroundings::{Surroundings, Thinking};
 use hub_rules::policy::Policy;
 use hub_store::sqlite::Sqlite;
-use sync_agent::config::{Config, Layer};
+use sync_agent::config::{Access, Config, Layer};
 use sync_agent::daemon;
 use sync_agent::store::{Store, StoreError, StoreHandle};
 use tokio::sync::watch;
@@ -17,6 +17,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::{self, CENTRE, PROVINCES_MS};
+use super::passes::InClear;
 use super::stage::{AGENTS, HUBS, Program, Stage};
 use super::wire::{Hall, connector};
 
@@ -52,7 +53,8 @@ async fn serve(stage: &Arc<Stage>, stop: CancellationToken) -> anyhow::Result<()
     let hall = Hall::open(Arc::clone(stage)).await?;
     let (_quota, quota) = watch::channel(Quota::default());
     let surroundings = Surroundings { wall_ms: clock::centre_ms, random: clock::chance, thinking: Thinking::Inline };
-    let settings = Settings { entrance: Entrance::Loopback, quota, policy: Policy::default(), surroundings };
+    let entrance = if stage.shows_certificates { Entrance::Other(Arc::new(InClear)) } else { Entrance::Loopback };
+    let settings = Settings { entrance, quota, policy: Policy::default(), surroundings };
     let full = async {
         let mut left = None;
         loop {
@@ -93,7 +95,7 @@ async fn run(stage: &Arc<Stage>, agent: usize, stop: CancellationToken) -> Resul
     let machine = agent + 1;
     let handle = StoreHandle::inline(Store::open(&stage.provincial(agent))?, stage.disk(machine));
     let surroundings = daemon::Surroundings {
-        connect: connector(Arc::clone(stage)),
+        connect: connector(Arc::clone(stage), agent),
         wall_ms: PROVINCES_MS[agent],
         seed: stage.line(agent, |line| rand::RngCore::next_u64(&mut line.chance)),
     };
@@ -133,6 +135,9 @@ fn config(stage: &Stage, agent: usize) -> Config {
     };
     let mut config = layer.finish().unwrap();
     config.pace.seal_batch_changes = 6;
+    if stage.shows_certificates {
+        config.access = Access::Identity(stage.identity(agent).path().to_owned());
+    }
     config
 }
 

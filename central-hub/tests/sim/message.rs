@@ -1,9 +1,11 @@
-//! Where the frames of HTTP/2 and the messages of gRPC begin and end in a stream of bytes.
+//! Where the frames of HTTP/2 and the messages of gRPC begin and end in a stream of bytes, and what is shown before them.
 
 use prost::Message;
 
 /// How every connection of HTTP/2 begins (RFC 9113, 3.4).
 const PREFACE_BYTES: usize = 24;
+/// In front of a certificate stands its length.
+const LENGTH_BYTES: usize = 4;
 /// Length, type, flags and stream of a frame.
 const HEAD_BYTES: usize = 9;
 /// The type of frames that carry bodies.
@@ -11,59 +13,90 @@ const DATA: u8 = 0;
 /// A flag and a length stand in front of every message (gRPC over HTTP/2).
 const PREFIX_BYTES: usize = 5;
 
-/// Cuts one direction of a connection into frames.
+/// Cuts one direction of a connection into pieces.
 pub(crate) struct Splitter {
     buffer: Vec<u8>,
-    preface_left: usize,
+    next: Part,
 }
 
-/// A whole frame.
-pub(crate) struct Piece(Vec<u8>);
+/// What a piece is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What a client shows of itself, before anything else.
+    Certificate,
+    /// How a client begins to speak.
+    Preface,
+    /// What everything else is made of.
+    Frame,
+}
+
+/// A whole certificate, preface or frame.
+pub(crate) struct Piece {
+    part: Part,
+    bytes: Vec<u8>,
+}
+
+/// A certificate as it is shown.
+pub(crate) fn shown(certificate: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(certificate.len()).unwrap().to_be_bytes();
+    [length.as_slice(), certificate].concat()
+}
 
 impl Splitter {
-    /// The direction from the client begins with the preface.
-    pub(crate) fn new(is_from_client: bool) -> Self {
-        Self { buffer: Vec::new(), preface_left: if is_from_client { PREFACE_BYTES } else { 0 } }
+    /// A direction that begins with such a piece.
+    pub(crate) fn beginning_with(next: Part) -> Self {
+        Self { buffer: Vec::new(), next }
     }
 
-    /// Takes some bytes in, and gives out what is whole. The preface comes as a piece of its own.
+    /// Takes some bytes in, and gives out what is whole.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<Piece> {
         self.buffer.extend_from_slice(bytes);
         let mut pieces = Vec::new();
         loop {
-            let length = if self.preface_left > 0 {
-                self.preface_left
-            } else if self.buffer.len() < HEAD_BYTES {
-                break;
-            } else {
-                HEAD_BYTES + u32::from_be_bytes([0, self.buffer[0], self.buffer[1], self.buffer[2]]) as usize
-            };
-            if self.buffer.len() < length {
-                break;
-            }
+            let Some(length) = self.length().filter(|length| *length <= self.buffer.len()) else { return pieces };
             let rest = self.buffer.split_off(length);
-            pieces.push(Piece(std::mem::replace(&mut self.buffer, rest)));
-            self.preface_left = 0;
+            pieces.push(Piece { part: self.next, bytes: std::mem::replace(&mut self.buffer, rest) });
+            self.next = if self.next == Part::Certificate { Part::Preface } else { Part::Frame };
         }
-        pieces
+    }
+
+    /// The length of the next piece, once it can be seen.
+    fn length(&self) -> Option<usize> {
+        match self.next {
+            Part::Certificate => {
+                let length = self.buffer.first_chunk::<LENGTH_BYTES>()?;
+                Some(LENGTH_BYTES + u32::from_be_bytes(*length) as usize)
+            }
+            Part::Preface => Some(PREFACE_BYTES),
+            Part::Frame => {
+                let [first, second, third, ..] = *self.buffer.first_chunk::<HEAD_BYTES>()?;
+                Some(HEAD_BYTES + u32::from_be_bytes([0, first, second, third]) as usize)
+            }
+        }
     }
 }
 
 impl Piece {
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
-    /// The messages in the frame, if it carries whole ones and nothing else.
+    /// The certificate, if it is one.
+    pub(crate) fn certificate(&self) -> Option<&[u8]> {
+        (self.part == Part::Certificate).then(|| &self.bytes[LENGTH_BYTES..])
+    }
+
+    /// The messages in the frame, if it carries whole ones and nothing else. What would be written in another way is a
+    /// message of another kind, whatever it looks like.
     pub(crate) fn messages<M: Message + Default>(&self) -> Option<Vec<M>> {
-        if self.0.starts_with(b"PRI") || self.0[3] != DATA || self.0.len() == HEAD_BYTES {
+        if self.part != Part::Frame || self.bytes[3] != DATA || self.bytes.len() == HEAD_BYTES {
             return None;
         }
-        let (mut rest, mut messages) = (&self.0[HEAD_BYTES..], Vec::new());
+        let (mut rest, mut messages) = (&self.bytes[HEAD_BYTES..], Vec::new());
         while !rest.is_empty() {
             let length = rest.get(1..PREFIX_BYTES)?.try_into().map(u32::from_be_bytes).ok()? as usize;
             let message = rest.get(PREFIX_BYTES..PREFIX_BYTES + length)?;
-            messages.push(M::decode(message).ok()?);
+            messages.push(M::decode(message).ok().filter(|decoded| decoded.encode_to_vec() == message)?);
             rest = &rest[PREFIX_BYTES + length..];
         }
         Some(messages)
@@ -71,7 +104,7 @@ impl Piece {
 
     /// The same frame with other messages in it.
     pub(crate) fn with(&self, messages: &[Vec<u8>]) -> Self {
-        let mut bytes = self.0[..HEAD_BYTES].to_vec();
+        let mut bytes = self.bytes[..HEAD_BYTES].to_vec();
         for message in messages {
             bytes.push(0);
             bytes.extend_from_slice(&u32::try_from(message.len()).unwrap().to_be_bytes());
@@ -79,13 +112,13 @@ impl Piece {
         }
         let length = u32::try_from(bytes.len() - HEAD_BYTES).unwrap().to_be_bytes();
         bytes[..3].copy_from_slice(&length[1..]);
-        Self(bytes)
+        Self { part: Part::Frame, bytes }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use registry_proto::v1::{NoticeAck, StreamRequest};
+    use registry_proto::v1::{NoticeAck, RenewRequest, StreamRequest};
 
     use super::*;
 
@@ -93,16 +126,29 @@ mod tests {
     fn pieces_do_not_depend_on_how_the_bytes_are_cut_and_can_be_made_anew() {
         let said: Vec<StreamRequest> = [3, 70_000].map(|notice_position| NoticeAck { notice_position }.into()).into();
         let encoded: Vec<Vec<u8>> = said.iter().map(Message::encode_to_vec).collect();
-        let piece = Piece(vec![0, 0, 0, DATA, 1, 0, 0, 0, 7]).with(&encoded);
-        let bytes = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", piece.bytes(), piece.bytes()].concat();
+        let piece = frame(&encoded);
+        let bytes =
+            [&shown(b"who"), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), piece.bytes(), piece.bytes()].concat();
         for cut in 0..bytes.len() {
-            let mut splitter = Splitter::new(true);
+            let mut splitter = Splitter::beginning_with(Part::Certificate);
             let mut pieces = splitter.feed(&bytes[..cut]);
             pieces.extend(splitter.feed(&bytes[cut..]));
-            assert_eq!(pieces.len(), 3, "cut at {cut}");
+            assert_eq!(pieces.len(), 4, "cut at {cut}");
             assert_eq!(pieces.iter().flat_map(|piece| piece.bytes().to_vec()).collect::<Vec<_>>(), bytes);
-            assert_eq!(pieces[1].messages::<StreamRequest>(), Some(said.clone()));
-            assert_eq!(pieces[0].messages::<StreamRequest>(), None);
+            assert_eq!(pieces[0].certificate(), Some(b"who".as_slice()));
+            assert_eq!(pieces[2].messages::<StreamRequest>(), Some(said.clone()));
+            assert!(pieces[..2].iter().all(|piece| piece.messages::<StreamRequest>().is_none()));
         }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_message_of_the_stream_is_none() {
+        let other = RenewRequest { request: vec![0x48, 1] }.encode_to_vec();
+        assert!(StreamRequest::decode(other.as_slice()).is_ok(), "a field that is not known is passed over");
+        assert_eq!(frame(&[other]).messages::<StreamRequest>(), None);
+    }
+
+    fn frame(messages: &[Vec<u8>]) -> Piece {
+        Piece { part: Part::Frame, bytes: vec![0, 0, 0, DATA, 1, 0, 0, 0, 7] }.with(messages)
     }
 }

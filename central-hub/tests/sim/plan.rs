@@ -53,6 +53,8 @@ pub(crate) enum Deed {
     Restore(usize),
     Copy(usize),
     EndCopy,
+    /// A province's administrator forgets about its certificate, or thinks of it again.
+    Forget(usize, bool),
 }
 
 /// Kinds of trouble; each seed has its own selection.
@@ -99,6 +101,16 @@ impl Plan {
         }
         plan.deeds.sort_by_key(|(at_ms, _)| *at_ms);
         plan
+    }
+
+    /// Certificates that are forgotten about; drawn apart, so that nothing else depends on whether there are any.
+    pub(crate) fn forget(&mut self, chance: &mut ChaCha8Rng, provinces: usize) {
+        for _ in 0..chance.random_range(1..4) {
+            let (at_ms, province) = (self.moment(chance), chance.random_range(0..provinces));
+            self.at(at_ms, Deed::Forget(province, true));
+            self.at(at_ms + chance.random_range(2_000..10_000), Deed::Forget(province, false));
+        }
+        self.deeds.sort_by_key(|(at_ms, _)| *at_ms);
     }
 
     fn at(&mut self, at_ms: i64, deed: Deed) {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::{self, CLOCKS};
 use super::events::Events;
+use super::passes::{Identity, Pass, Passes};
 use super::wire::Noise;
 
 /// Hosts that may serve the nation, one after another.
@@ -98,6 +99,9 @@ pub(crate) struct Stage {
     events: Mutex<Events>,
     failure: Mutex<Option<String>>,
     callers: Mutex<BTreeMap<IpAddr, usize>>,
+    /// Whether agents come with certificates; else they come with a token.
+    pub(crate) shows_certificates: bool,
+    pub(crate) passes: Passes,
     lines: Mutex<[LineState; AGENTS.len()]>,
     hubs: Mutex<[Program; HUBS.len()]>,
     agents: Mutex<[Program; AGENTS.len()]>,
@@ -107,7 +111,13 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(folder: &Path, origins: Vec<Origin>, seed: u64, keeps_lines: bool) -> Self {
+    pub(crate) fn new(
+        folder: &Path,
+        origins: Vec<Origin>,
+        seed: u64,
+        shows_certificates: bool,
+        keeps_lines: bool,
+    ) -> Self {
         let reader = Connection::open(folder.join("national.db")).unwrap();
         Self {
             folder: folder.to_owned(),
@@ -115,6 +125,8 @@ impl Stage {
             events: Mutex::new(Events::new(keeps_lines)),
             failure: Mutex::default(),
             callers: Mutex::default(),
+            shows_certificates,
+            passes: Passes::default(),
             lines: Mutex::new(AGENTS.map(|agent| LineState::new(seed, agent))),
             hubs: Mutex::default(),
             agents: Mutex::default(),
@@ -129,6 +141,11 @@ impl Stage {
 
     pub(crate) fn provincial(&self, agent: usize) -> PathBuf {
         self.folder.join(store_name(agent))
+    }
+
+    /// What an agent shows and signs with: the copy of a store has what its original has.
+    pub(crate) fn identity(&self, agent: usize) -> Identity {
+        Identity::of(&self.folder, self.origin(agent))
     }
 
     /// A file that belongs to nobody.
@@ -208,6 +225,22 @@ impl Stage {
         })
     }
 
+    /// An agent shows a certificate.
+    pub(crate) fn shown(&self, agent: usize, certificate: &[u8]) -> Arc<Pass> {
+        let pass = self.passes.show(agent, certificate);
+        if !pass.counted_when_shown() {
+            self.note("barred", agent);
+        }
+        pass
+    }
+
+    /// The hub lets a certificate's bearer speak.
+    pub(crate) fn let_in(&self, pass: &Pass) {
+        if !pass.counted_when_shown() {
+            self.fail("somebody was let in by a certificate that did not count".to_owned());
+        }
+    }
+
     /// An agent said something.
     pub(crate) fn heard(&self, agent: usize, message: &StreamRequest) {
         use stream_request::Message;
@@ -252,6 +285,9 @@ impl Stage {
             }
             Some(Message::Goodbye(goodbye)) => {
                 self.note("goodbye", format_args!("{agent} {} {}", goodbye.reason().as_str_name(), goodbye.detail));
+                if goodbye.detail.contains("has expired") {
+                    self.note("expired", agent);
+                }
             }
             Some(Message::ResyncOffer(offer)) => {
                 self.note("offered", format_args!("{agent} {} {:?} {:?}", offer.resync_id, offer.applied, offer.root));

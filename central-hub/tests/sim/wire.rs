@@ -15,10 +15,11 @@ use rand::Rng as _;
 use rand::seq::IteratorRandom as _;
 use registry_proto::v1::{StreamRequest, StreamResponse, stream_request};
 use sync_agent::uplink::Connect;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use turmoil::net::{TcpListener, TcpStream};
 
-use super::message::{Piece, Splitter};
+use super::message::{Part, Piece, Splitter, shown};
+use super::passes::Pass;
 use super::stage::Stage;
 
 /// Where a hub listens.
@@ -43,13 +44,22 @@ pub(crate) struct Noise {
     pub(crate) tear: u32,
 }
 
-/// Connects to the hub that is on duty.
-pub(crate) fn connector(stage: Arc<Stage>) -> Connect {
+/// Connects an agent to the hub that is on duty.
+pub(crate) fn connector(stage: Arc<Stage>, agent: usize) -> Connect {
     Arc::new(move |endpoint| {
-        let host = stage.hub_on_duty();
-        let connect = tower::service_fn(move |_| TcpStream::connect((host, PORT)).map(|made| made.map(TokioIo::new)));
+        let stage = Arc::clone(&stage);
+        let connect = tower::service_fn(move |_| reach(Arc::clone(&stage), agent).map(|made| made.map(TokioIo::new)));
         async move { endpoint.connect_with_connector(connect).await }.boxed()
     })
+}
+
+/// Makes a connection, and shows the certificate of the agent where there are any.
+async fn reach(stage: Arc<Stage>, agent: usize) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect((stage.hub_on_duty(), PORT)).await?;
+    if stage.shows_certificates {
+        stream.write_all(&shown(&stage.identity(agent).shown()?)).await?;
+    }
+    Ok(stream)
 }
 
 /// The listener of a hub.
@@ -83,6 +93,8 @@ pub(crate) struct Line {
     /// Connections that were made before a cut are cut.
     cuts: u64,
     epoch: u64,
+    /// The certificate that was shown.
+    pass: Option<Arc<Pass>>,
     inbound: Splitter,
     outbound: Splitter,
     ready: VecDeque<u8>,
@@ -91,8 +103,9 @@ pub(crate) struct Line {
 impl Line {
     fn new(stream: TcpStream, caller: usize, stage: Arc<Stage>) -> Self {
         let cuts = stage.line(caller, |line| line.cuts);
-        let (inbound, outbound) = (Splitter::new(true), Splitter::new(false));
-        Self { stream, caller, stage, cuts, epoch: 0, inbound, outbound, ready: VecDeque::new() }
+        let first = if stage.shows_certificates { Part::Certificate } else { Part::Preface };
+        let (inbound, outbound) = (Splitter::beginning_with(first), Splitter::beginning_with(Part::Frame));
+        Self { stream, caller, stage, cuts, epoch: 0, pass: None, inbound, outbound, ready: VecDeque::new() }
     }
 
     fn check(&self) -> io::Result<()> {
@@ -102,6 +115,9 @@ impl Line {
 
     /// Lets a piece of what the agent says through, or what noise makes of it.
     fn hear(&mut self, piece: &Piece) -> io::Result<()> {
+        if let Some(certificate) = piece.certificate() {
+            self.pass = Some(self.stage.shown(self.caller, certificate));
+        }
         let Some(messages) = piece.messages::<StreamRequest>() else {
             self.ready.extend(piece.bytes());
             return Ok(());
@@ -110,6 +126,7 @@ impl Line {
         for message in messages {
             if let Some(stream_request::Message::Hello(hello)) = &message.message {
                 self.epoch = hello.epoch;
+                self.pass.iter().for_each(|pass| self.stage.let_in(pass));
             }
             self.stage.heard(self.caller, &message);
             self.disturb(&message, &mut passed)?;

@@ -1,6 +1,7 @@
 //! One simulated nation: hosts, clerks, operators and administrators, driven step by step.
 
 mod administrators;
+mod certificates;
 mod operators;
 
 use std::collections::BTreeMap;
@@ -53,6 +54,10 @@ pub(crate) struct World<'a> {
     /// How far each agent's lanes were, after how many incidents.
     lanes: Vec<Option<(usize, BTreeMap<Lane, LaneState>)>>,
     epochs: u64,
+    /// The comparison with each province that was asked for last.
+    pub(crate) compared: [Option<i64>; AGENTS.len()],
+    /// Where agents come with certificates.
+    certificates: Option<certificates::Certificates>,
     links: [Link; AGENTS.len()],
 }
 
@@ -68,13 +73,19 @@ struct Link {
 
 impl World<'_> {
     /// A nation of a seed, whose stores lie in a folder.
-    pub(crate) fn new(folder: &Path, origins: &[Origin], seed: u64, keeps_lines: bool) -> Self {
+    pub(crate) fn new(
+        folder: &Path,
+        origins: &[Origin],
+        seed: u64,
+        shows_certificates: bool,
+        keeps_lines: bool,
+    ) -> Self {
         clock::begin(seed);
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         let provinces = origins.len();
         let mut callers = origins.to_vec();
         callers.resize(AGENTS.len(), origins[0]);
-        let stage = Arc::new(Stage::new(folder, callers, seed, keeps_lines));
+        let stage = Arc::new(Stage::new(folder, callers, seed, shows_certificates, keeps_lines));
         let mut sim = Builder::new()
             .rng_seed(chance.random())
             .tick_duration(STEP)
@@ -116,6 +127,8 @@ impl World<'_> {
             disputed_ms: vec![None; AGENTS.len()],
             lanes: vec![None; AGENTS.len()],
             epochs: 1_000,
+            compared: [None; AGENTS.len()],
+            certificates: None,
             links: [Link { latency_ms: LATENCY_MS, loss: 0, is_lost: false }; AGENTS.len()],
         }
     }
@@ -142,8 +155,10 @@ impl World<'_> {
             self.stage.fail(format!("a program ended in a panic or an error: {error}"));
         }
         self.stage.pass(self.sim.elapsed());
+        self.stage.passes.look().into_iter().for_each(|what| self.stage.fail(what));
         if self.now_ms() % LOOK_MS == 0 {
             self.administer();
+            self.hand_out_certificates();
         }
     }
 
@@ -196,6 +211,7 @@ impl World<'_> {
             Deed::Restore(agent) => self.restore(*agent),
             Deed::Copy(agent) => self.copy(*agent),
             Deed::EndCopy => self.end_copy(),
+            Deed::Forget(agent, is_forgotten) => self.forget(*agent, *is_forgotten),
         }
     }
 
@@ -256,6 +272,7 @@ impl World<'_> {
     /// Mends everything that a plan left broken.
     pub(crate) fn mend(&mut self) {
         self.end_copy();
+        self.remember_certificates();
         for agent in 0..self.provinces {
             for deed in [
                 Deed::Repair(agent),

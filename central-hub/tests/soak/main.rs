@@ -39,6 +39,10 @@ const PROVINCES: [(&str, &str); 6] = [
 ];
 /// Between two entries of a clerk.
 const BEAT: Duration = Duration::from_millis(100);
+/// How the hub's allocator is told to give back what is not used, so that what is resident is what is held: by itself it
+/// keeps, for each thread, as much as the greatest piece of work ever took (mallopt(3)).
+const THRIFT: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "1"), ("MALLOC_TRIM_THRESHOLD_", "131072"), ("MALLOC_MMAP_THRESHOLD_", "65536")];
 /// Minutes, when nobody says how many.
 const MINUTES: u64 = 3;
 /// Rows of a file that is imported.
@@ -59,6 +63,9 @@ fn nothing_grows() {
     let minutes = std::env::var("HOTICH_SOAK_MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(MINUTES);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let mut nation = Nation::with_certificates(&[]);
+    nation.kill_hub();
+    nation.prepare_hub(THRIFT.map(|(name, value)| (name, value.to_owned())).into());
+    nation.start_hub();
     let proxy = runtime.block_on(Proxy::start(nation.address().to_string()));
     nation.through(proxy.address.port());
     let mut agents: Vec<Agent> = PROVINCES.iter().map(|(province, _)| nation.enrol(province)).collect();
@@ -126,12 +133,13 @@ impl Life {
         let stats = self.nation.hub_json(&["stats"]);
         let written: usize = self.clerks.iter().map(Clerks::states).sum();
         let lag = written as i64 - stats["applied"].as_i64().unwrap_or_default();
-        let wal = |path: &str| std::fs::metadata(format!("{path}-wal")).map_or(0, |file| file.len());
+        let bytes = |path: &str| std::fs::metadata(path).map_or(0, |file| file.len());
+        let wal = |path: &str| bytes(&format!("{path}-wal"));
         let national = self.nation.path("national.db").display().to_string();
         self.gauge.add(Sample::new(
             self.nation.hub_process(),
             &self.agents.iter().filter_map(Agent::process).collect::<Vec<_>>(),
-            wal(&national),
+            (bytes(&national), wal(&national)),
             self.agents.iter().map(|agent| wal(&agent.path("store.db"))).max().unwrap_or_default(),
             lag.max(0).unsigned_abs(),
         ));

@@ -33,8 +33,8 @@ pub use backup::{SCHEMA, copy, revive};
 
 /// Bytes of a database page: records of about 500 bytes are kept in the tree itself, so pages are larger than usual.
 const PAGE_BYTES: u32 = 8192;
-/// Memory for pages, in KiB, of each of the two connections.
-const CACHE_KIB: i32 = 64 * 1024;
+/// Memory for pages, in KiB, of each connection. Each has as many as it came to touch since another one last wrote.
+pub const CACHE_KIB: i32 = 64 * 1024;
 /// How long a writer waits for another process, such as an operator's command beside the daemon.
 const BUSY: Duration = Duration::from_secs(10);
 /// How long one look at a busy file is behind the last.

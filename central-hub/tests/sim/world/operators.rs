@@ -37,7 +37,8 @@ impl World<'_> {
         }
     }
 
-    /// Has a province compared; answers the number of the comparison.
+    /// Has a province compared, and remembers which comparison came of it: the one that is open, begun now or before. The
+    /// centre's clock would not tell which is the latest, since it may go back.
     pub(crate) fn compare(&mut self, agent: usize, deep: bool) {
         let wish = Wish {
             origin: self.stage.origin(agent),
@@ -49,7 +50,11 @@ impl World<'_> {
             reason: "the evening".to_owned(),
         };
         let random = self.chance.random();
+        let origin = wish.origin;
         let _ = resync::start(&self.desk, wish, clock::centre_ms(), random).now_or_never().unwrap();
+        let all = resync::list(&self.desk, Some(origin)).now_or_never().unwrap().unwrap();
+        let open = all.into_iter().find(|view| view.resync.state.is_open());
+        self.compared[agent] = open.map(|view| view.resync.id).or(self.compared[agent]);
     }
 
     /// A second operator agrees to whatever waits for one.
