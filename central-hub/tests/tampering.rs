@@ -8,7 +8,7 @@ use central_hub::clock::now_ms;
 use fort::{EPOCH, Fort, frames, key, origin};
 use hub_rules::finding::FindingId;
 use hub_rules::verdict::{Answer, Verdict};
-use hub_store::ledger::{Act, Grant, Verb};
+use hub_store::ledger::{Act, Deed, Grant, Verb};
 use hub_store::model::Append;
 use hub_store::{Journal as _, Ledger as _, StoreError};
 use prost::Message as _;
@@ -57,9 +57,9 @@ impl Scene {
         for number in 3..ACTS - ANSWERS.cast_signed() {
             fort.act(Verb::Look, &format!("person P{number}")).await;
         }
-        fort.act(Verb::Grant, "lan registrar").await;
-        let grant = Grant { name: "lan".to_owned(), role: "registrar".to_owned(), granted_ms: now_ms() };
-        fort.store.grant(grant).await.expect("grants");
+        let gives = Some(Grant { name: "lan".to_owned(), role: "registrar".to_owned(), granted_ms: now_ms() });
+        let deed = Deed { act: act_of(Verb::Grant, "lan registrar"), gives, under: Vec::new() };
+        assert!(fort.store.perform(deed).await.expect("grants"));
         for number in 1..=ANSWERS {
             let verdict = verdict(number);
             fort.store.append(vec![Append::Verdict { verdict, received_ms: now_ms() }]).await.expect("appends");
@@ -120,9 +120,13 @@ impl Fort {
     }
 
     async fn act(&self, verb: Verb, object: &str) {
-        let (who, reason) = ("lan".to_owned(), "letter 9".to_owned());
-        self.store.note(Act { at_ms: now_ms(), who, verb, object: object.to_owned(), reason }).await.expect("notes");
+        self.store.note(act_of(verb, object)).await.expect("notes");
     }
+}
+
+fn act_of(verb: Verb, object: &str) -> Act {
+    let (who, reason) = ("lan".to_owned(), "letter 9".to_owned());
+    Act { at_ms: now_ms(), who, verb, object: object.to_owned(), reason }
 }
 
 /// Frames that are whole and in their place, put there by somebody who can compute everything but one thing.
