@@ -116,7 +116,9 @@ pub async fn a_deed_is_done_under_the_roles_it_was_decided_under<S: NationalStor
     let takes = decided(&before, Some(grant("mai", "none", 3)));
     assert!(perform(takes.clone()).await);
     let stands = [grant("lan", "administrator", 1), grant("mai", "none", 3)];
-    let late = [decided(&before, Some(grant("lan", "none", 3))), decided(&before, None), decided(&[], None)];
+    let gives = |name: &str, role: &str| Some(grant(name, role, 3));
+    let late = [gives("lan", "none"), gives("mai", "viewer"), None].map(|gives| decided(&before, gives));
+    let late = late.into_iter().chain([decided(&[], None)]);
     for deed in late {
         let acts = store.acts(0, 100).await.expect("reads").len();
         assert!(!perform(deed.clone()).await, "{deed:?}");
