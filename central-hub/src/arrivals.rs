@@ -13,6 +13,7 @@ use registry_schema::ids::RecordKey;
 pub fn arrivals(entry: &JournalEntry) -> Result<Vec<Arrival>, String> {
     match &entry.body {
         JournalBody::Verdict(verdict) => Ok(vec![Arrival::Verdict(verdict.clone())]),
+        JournalBody::Damaged(what) => Err(format!("{what} cannot be read")),
         JournalBody::Frame { origin, chain, bytes, .. } => {
             let frame = v1::Frame::decode(bytes.as_slice()).map_err(|error| error.to_string())?;
             let opened = frame::open(*origin, &frame).map_err(|error| error.to_string())?;

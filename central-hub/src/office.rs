@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hub_store::ledger::{Act, Grant, Verb};
+use hub_store::ledger::{Act, Deed, Grant, Verb};
 use hub_store::{NationalStore, StoreError};
 use thiserror::Error;
 
@@ -12,6 +12,9 @@ use crate::role::{Post, Role};
 
 /// The longest reason, in bytes: a paragraph.
 const REASON_BYTES_MAX: usize = 2_000;
+/// How often a command is decided again because somebody's role changed while it was decided. Each time somebody else got
+/// what they wanted, and a ministry has tens of operators, not thousands who are given roles in the same second.
+const DECISIONS_MAX: usize = 100;
 /// Where this system names its users (passwd(5)).
 const USERS: &str = "/etc/passwd";
 
@@ -50,6 +53,9 @@ pub enum OfficeError {
     /// The roles would leave nobody who can give roles.
     #[error("{0}")]
     Locked(&'static str),
+    /// Roles change faster than anything can be decided.
+    #[error("somebody's role changed each of the {DECISIONS_MAX} times that this was decided; give the command again")]
+    Restless,
     /// The certificate of an operator cannot be used.
     #[error(transparent)]
     Identity(#[from] PkiError),
@@ -58,12 +64,13 @@ pub enum OfficeError {
     Store(#[from] StoreError),
 }
 
-/// An operator at work.
+/// An operator at work. What they may do is looked up at each act, for a role may be taken between two.
 #[derive(Debug, Clone)]
 pub struct Office {
     who: String,
+    /// What they had when they came.
     post: Post,
-    /// Nobody was given a role yet: a trial, in which everybody may do everything, under any name.
+    /// Nobody had a role when they came: a trial, in which everybody may do everything, under any name.
     is_open: bool,
 }
 
@@ -93,11 +100,7 @@ impl Office {
             }
         };
         let grants = store.grants().await?;
-        let is_open = grants.is_empty();
-        let given = grants.iter().find(|grant| grant.name == who).and_then(|grant| Post::parse(&grant.role));
-        let all = Post { role: Role::Administrator, sees_sensitive: true };
-        let post = if is_open { all } else { given.unwrap_or(Role::Nobody.into()) };
-        Ok(Self { who, post, is_open })
+        Ok(Self { post: post_of(&who, &grants), who, is_open: grants.is_empty() })
     }
 
     /// Whose name stands under a decision.
@@ -134,17 +137,7 @@ impl Office {
         object: &str,
         reason: &str,
     ) -> Result<(), OfficeError> {
-        if reason.len() > REASON_BYTES_MAX {
-            return Err(OfficeError::TooLong);
-        }
-        let (who, at_ms) = (self.who.clone(), now_ms());
-        if !self.post.role.may(verb) {
-            let object = format!("{} {object}", verb.name());
-            store.note(Act { at_ms, who, verb: Verb::Refuse, object, reason: reason.to_owned() }).await?;
-            return Err(OfficeError::NotAllowed { who: self.who.clone(), role: self.post.role, verb });
-        }
-        store.note(Act { at_ms, who, verb, object: object.to_owned(), reason: reason.to_owned() }).await?;
-        Ok(())
+        self.decide(store, verb, object, reason, |_| Ok(None)).await
     }
 
     /// Gives an operator a role, or takes it.
@@ -158,20 +151,55 @@ impl Office {
         post: impl Into<Post>,
         reason: &str,
     ) -> Result<(), OfficeError> {
-        let (post, grants) = (post.into(), store.grants().await?);
-        let is_administrator = |grant: &&Grant| {
-            Post::parse(&grant.role).is_some_and(|post| post.role == Role::Administrator) && grant.name != name
+        let post = post.into();
+        let gives = |grants: &[Grant]| {
+            let is_administrator = |grant: &Grant| {
+                Post::parse(&grant.role).is_some_and(|post| post.role == Role::Administrator) && grant.name != name
+            };
+            if post.role != Role::Administrator && !grants.iter().any(is_administrator) {
+                let first = "the first role given is `administrator`, for otherwise nobody could give another";
+                let last = "this is the last administrator; give that role to somebody else first";
+                return Err(OfficeError::Locked(if grants.is_empty() { first } else { last }));
+            }
+            Ok(Some(Grant { name: name.to_owned(), role: post.name(), granted_ms: now_ms() }))
         };
-        // Who may not give roles hears that, and it is written down, whatever they tried to give.
-        let may_give = self.post.role.may(Verb::Grant);
-        if may_give && post.role != Role::Administrator && !grants.iter().any(|grant| is_administrator(&grant)) {
-            let first = "the first role given is `administrator`, for otherwise nobody could give another";
-            let last = "this is the last administrator; give that role to somebody else first";
-            return Err(OfficeError::Locked(if grants.is_empty() { first } else { last }));
+        self.decide(store, Verb::Grant, &format!("{name} {}", post.name()), reason, gives).await
+    }
+
+    /// Notes an act, and gives the role that comes with it, under the roles that it was decided under: of two who take
+    /// each other's role at once, the second finds that it has none. Who may not hears that, and it is noted, whatever else
+    /// is wrong with what they tried.
+    async fn decide<S: NationalStore>(
+        &self,
+        store: &S,
+        verb: Verb,
+        object: &str,
+        reason: &str,
+        gives: impl Fn(&[Grant]) -> Result<Option<Grant>, OfficeError> + Send,
+    ) -> Result<(), OfficeError> {
+        if reason.len() > REASON_BYTES_MAX {
+            return Err(OfficeError::TooLong);
         }
-        self.act(store, Verb::Grant, &format!("{name} {}", post.name()), reason).await?;
-        let grant = Grant { name: name.to_owned(), role: post.name(), granted_ms: now_ms() };
-        Ok(store.grant(grant).await?)
+        for _ in 0..DECISIONS_MAX {
+            let under = store.grants().await?;
+            let role = post_of(&self.who, &under).role;
+            let act = |verb, object| {
+                let reason = reason.to_owned();
+                Act { at_ms: now_ms(), who: self.who.clone(), verb, object, reason }
+            };
+            let (deed, allowed) = if role.may(verb) {
+                let gives = gives(&under)?;
+                (Deed { act: act(verb, object.to_owned()), gives, under }, Ok(()))
+            } else {
+                let tried = format!("{} {object}", verb.name());
+                let refused = OfficeError::NotAllowed { who: self.who.clone(), role, verb };
+                (Deed { act: act(Verb::Refuse, tried), gives: None, under }, Err(refused))
+            };
+            if store.perform(deed).await? {
+                return allowed;
+            }
+        }
+        Err(OfficeError::Restless)
     }
 
     /// Whether sensitive fields are shown to whom gives the command.
@@ -187,6 +215,15 @@ impl Office {
     }
 }
 
+/// What an operator has where these roles stand; where there are none, everybody has everything.
+fn post_of(who: &str, grants: &[Grant]) -> Post {
+    if grants.is_empty() {
+        return Post { role: Role::Administrator, sees_sensitive: true };
+    }
+    let given = grants.iter().find(|grant| grant.name == who).and_then(|grant| Post::parse(&grant.role));
+    given.unwrap_or(Role::Nobody.into())
+}
+
 /// The user of this process, by the number that the kernel knows; the environment could say anything.
 fn user() -> String {
     let number = rustix::process::getuid().as_raw();
@@ -200,44 +237,4 @@ fn user() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use hub_store::Ledger as _;
-    use hub_store::sqlite::Sqlite;
-
-    use super::*;
-
-    async fn enter(store: &Sqlite) -> Office {
-        Office::enter(store, None, None, 0).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn roles_are_in_force_from_the_first_one_on() {
-        let scratch = tempfile::tempdir().unwrap();
-        let store = &Sqlite::open(&scratch.path().join("national.db")).unwrap();
-        let office = enter(store).await;
-        let me = office.who().to_owned();
-        assert_eq!(office.signs(Some("lan".to_owned())).unwrap(), "lan");
-        assert!(office.sees_sensitive(), "a trial");
-        office.look(store, "person P1", "").await.unwrap();
-        assert!(matches!(office.grant(store, "lan", Role::Viewer, "").await, Err(OfficeError::Locked(_))));
-        office.grant(store, "lan", Role::Administrator, "appointed").await.unwrap();
-        let stranger = enter(store).await;
-        let refused = stranger.act(store, Verb::Resolve, "case 1", "book seen").await.unwrap_err().to_string();
-        assert!(refused.contains("`none`") && refused.contains("`registrar`"), "{refused}");
-        assert!(matches!(stranger.signs(Some("lan".to_owned())), Err(OfficeError::NotYou { .. })));
-        office.grant(store, &me, Role::Viewer, "a helper").await.unwrap();
-        let viewer = enter(store).await;
-        assert!(matches!(viewer.look(store, "person P1", " ").await, Err(OfficeError::NoReason)));
-        viewer.look(store, "person P1", "letter 12").await.unwrap();
-        assert!(viewer.act(store, Verb::Revoke, "01@2008", "").await.is_err());
-        let tried = viewer.grant(store, "lan", Role::Nobody, "a coup").await;
-        assert!(matches!(tried, Err(OfficeError::NotAllowed { .. })), "who may not is told that, and it is noted");
-        assert!(!viewer.sees_sensitive());
-        office.grant(store, &me, Post { role: Role::Viewer, sees_sensitive: true }, "statistics").await.unwrap();
-        assert!(enter(store).await.sees_sensitive());
-        assert!(matches!(office.grant(store, "lan", Role::Nobody, "left").await, Err(OfficeError::Locked(_))));
-        use Verb::{Grant, Look, Refuse};
-        let verbs: Vec<_> = store.acts(0, 100).await.unwrap().into_iter().map(|row| row.act.verb).collect();
-        assert_eq!(verbs, [Look, Grant, Refuse, Grant, Look, Refuse, Refuse, Grant]);
-    }
-}
+mod tests;

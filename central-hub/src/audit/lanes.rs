@@ -1,6 +1,6 @@
 //! The lanes of the provinces: each frame continues the one before, and is signed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hub_store::ledger::Signer;
 use hub_store::model::{Cursor as Acknowledged, JournalBody, JournalEntry};
@@ -11,7 +11,7 @@ use registry_proto::signature::PublicKey;
 use registry_proto::{frame, v1};
 use registry_schema::ids::{Lane, Origin, Seq};
 
-use super::AuditReport;
+use super::{AuditReport, KEYS, PROVINCES};
 
 /// What a frame should be and is not; the words for a report.
 type Judged<T> = Result<T, String>;
@@ -22,15 +22,21 @@ pub(super) struct Lanes {
     walked: BTreeMap<(Origin, Lane), Cursor>,
     /// How far each lane was acknowledged when the walk began.
     acknowledged: Vec<(Origin, Acknowledged)>,
-    signers: BTreeMap<Origin, Vec<Signer>>,
+    /// The keys of provinces; `None` where they cannot be read, which is noted once and not of every frame.
+    signers: BTreeMap<Origin, Option<Vec<Signer>>>,
 }
 
 impl Lanes {
     /// Notes how far each lane was acknowledged.
-    pub(super) async fn note_ends<S: NationalStore>(&mut self, store: &S) -> Result<(), StoreError> {
-        for province in store.provinces().await? {
-            let cursors = store.cursors(province.origin).await?;
-            self.acknowledged.extend(cursors.into_iter().map(|cursor| (province.origin, cursor)));
+    pub(super) async fn note_ends<S: NationalStore>(
+        &mut self,
+        store: &S,
+        report: &mut AuditReport,
+    ) -> Result<(), StoreError> {
+        for province in report.read(None, PROVINCES, store.provinces().await)?.unwrap_or_default() {
+            let (origin, cursors) = (province.origin, store.cursors(province.origin).await);
+            let cursors = report.read(Some(origin), "how far its lanes were acknowledged", cursors)?;
+            self.acknowledged.extend(cursors.into_iter().flatten().map(|cursor| (origin, cursor)));
         }
         Ok(())
     }
@@ -51,10 +57,15 @@ impl Lanes {
         let mut signed = self.is_signed(*origin, &frame, entry.received_ms);
         if signed.is_err() {
             // A province may have been enrolled, or have got another key, since its keys were looked up.
-            self.signers.insert(*origin, store.signers(*origin).await?);
+            let signers = store.signers(*origin).await;
+            self.signers.insert(*origin, report.read(Some(*origin), KEYS, signers)?);
             signed = self.is_signed(*origin, &frame, entry.received_ms);
         }
-        Ok(signed.map(|is_signed| if is_signed { report.signed += 1 } else { report.unsigned += 1 }))
+        Ok(signed.map(|signed| match signed {
+            Some(true) => report.signed += 1,
+            Some(false) => report.unsigned += 1,
+            None => {}
+        }))
     }
 
     /// Whether a frame opens, continues its lane, and ends where it was noted to end when it came.
@@ -88,18 +99,20 @@ impl Lanes {
     }
 
     /// Whether a frame is signed by a key that its province had when it came; one that never had a key signs nothing.
-    fn is_signed(&self, origin: Origin, frame: &v1::Frame, received_ms: i64) -> Judged<bool> {
+    /// `None` where nobody can tell.
+    fn is_signed(&self, origin: Origin, frame: &v1::Frame, received_ms: i64) -> Judged<Option<bool>> {
         // Nobody's keys were looked up yet: that is no proof that there are none.
         let Some(signers) = self.signers.get(&origin) else { return Err(String::new()) };
+        let Some(signers) = signers else { return Ok(None) };
         let had = |signer: &&Signer| {
             signer.enrolled_ms <= received_ms && signer.retired_ms.is_none_or(|retired_ms| received_ms <= retired_ms)
         };
         let verified =
             signers.iter().filter(had).map(|signer| PublicKey(signer.public_key.0).verify_frame(origin, frame));
         match verified.reduce(|one, other| one.or(other)) {
-            None if frame.signature.is_empty() => Ok(false),
+            None if frame.signature.is_empty() => Ok(Some(false)),
             None => Err("it is signed, and no key of its province is known".to_owned()),
-            Some(Ok(())) => Ok(true),
+            Some(Ok(())) => Ok(Some(true)),
             Some(Err(error)) => Err(error.to_string()),
         }
     }
@@ -116,6 +129,11 @@ impl Lanes {
                 report.blame_entry(0, Some(*origin), Some(lane), reason);
             }
         }
+    }
+
+    /// Whose lanes were walked.
+    pub(super) fn origins(&self) -> BTreeSet<Origin> {
+        self.walked.keys().map(|(origin, _)| *origin).collect()
     }
 
     /// How many lanes were walked.

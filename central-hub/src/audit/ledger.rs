@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hub_store::ledger::{Act, Verb};
+use hub_store::ledger::{Act, ActRow, Verb};
 use hub_store::model::JournalId;
 use hub_store::{NationalStore, StoreError};
 use registry_schema::digest::Hash256;
 use registry_schema::ids::Origin;
 
-use super::AuditReport;
+use super::{AuditReport, KEYS, PROVINCES};
 
 /// Acts of operators that are read at once.
 const ACTS_AT_ONCE: usize = 1_000;
@@ -37,7 +37,7 @@ impl Acts {
         report: &mut AuditReport,
     ) -> Result<(), StoreError> {
         while !self.is_broken {
-            let page = store.acts(report.acts, ACTS_AT_ONCE).await?;
+            let page = self.page(store, report).await?;
             if page.is_empty() {
                 break;
             }
@@ -54,6 +54,18 @@ impl Acts {
             }
         }
         Ok(())
+    }
+
+    /// The next acts; where one of them cannot be read, those before it, one by one, and then none.
+    async fn page<S: NationalStore>(&mut self, store: &S, report: &mut AuditReport) -> Result<Vec<ActRow>, StoreError> {
+        let after = report.acts;
+        let page = match store.acts(after, ACTS_AT_ONCE).await {
+            Err(StoreError::Damaged { .. }) => store.acts(after, 1).await,
+            page => page,
+        };
+        let page = report.read(None, &format!("act {} of the ledger", after + 1), page)?;
+        self.is_broken |= page.is_none();
+        Ok(page.unwrap_or_default())
     }
 
     fn note(&mut self, act: &Act) {
@@ -91,22 +103,35 @@ impl Acts {
     }
 
     /// The keys that are believed are those that acts name: a key more signs what its province never said, and a key
-    /// less takes the evidence away.
+    /// less takes the evidence away. Whoever has entries or a key is a province that is known: else nobody asks how far its
+    /// lanes were acknowledged.
     pub(super) async fn check_keys<S: NationalStore>(
         &self,
         store: &S,
+        walked: &BTreeSet<Origin>,
         report: &mut AuditReport,
     ) -> Result<(), StoreError> {
-        let mut origins: BTreeSet<Origin> = self.keys.iter().map(|(origin, _)| *origin).collect();
-        origins.extend(store.provinces().await?.into_iter().map(|province| province.origin));
-        let mut believed = BTreeSet::new();
+        let mut origins: BTreeSet<Origin> = self.keys.iter().map(|(origin, _)| *origin).chain(walked.clone()).collect();
+        if let Some(provinces) = report.read(None, PROVINCES, store.provinces().await)? {
+            let known: BTreeSet<Origin> = provinces.into_iter().map(|province| province.origin).collect();
+            for origin in origins.difference(&known) {
+                report.blame(Some(*origin), "it has entries or keys, and is not in the list of provinces".to_owned());
+            }
+            origins.extend(known);
+        }
+        let (mut believed, mut unread) = (BTreeSet::new(), BTreeSet::new());
         for origin in origins {
-            believed.extend(store.signers(origin).await?.iter().map(|signer| (origin, signer.public_key.to_string())));
+            match report.read(Some(origin), KEYS, store.signers(origin).await)? {
+                Some(signers) => {
+                    believed.extend(signers.iter().map(|signer| (origin, signer.public_key.to_string())));
+                }
+                None => drop(unread.insert(origin)),
+            }
         }
         if self.is_broken {
             return Ok(());
         }
-        for (origin, key) in self.keys.difference(&believed) {
+        for (origin, key) in self.keys.difference(&believed).filter(|(origin, _)| !unread.contains(origin)) {
             report.blame(Some(*origin), format!("the key {key} was believed once, and is gone"));
         }
         for (origin, key) in believed.difference(&self.keys) {
@@ -122,8 +147,8 @@ impl Acts {
         store: &S,
         report: &mut AuditReport,
     ) -> Result<(), StoreError> {
-        let grants = store.grants().await?.into_iter();
-        let held: BTreeMap<String, String> = grants.map(|grant| (grant.name, grant.role)).collect();
+        let Some(grants) = report.read(None, "the roles of operators", store.grants().await)? else { return Ok(()) };
+        let held: BTreeMap<String, String> = grants.into_iter().map(|grant| (grant.name, grant.role)).collect();
         if self.is_broken {
             return Ok(());
         }

@@ -4,7 +4,7 @@
 //! chain of the one before, end in the chain that was noted when it came, and be signed by a key that its province had
 //! when it came. Each lane must reach the place that was acknowledged. The acts of operators must continue one another;
 //! each answer in the journal must be one that the ledger names, and each that it names must be there; nobody may have a
-//! role, and no key be believed, that no act gave.
+//! role, and no key be believed, that no act gave. What cannot even be read is one more defect, and the audit goes on.
 
 mod lanes;
 mod ledger;
@@ -21,6 +21,11 @@ use ledger::Acts;
 const AUDIT_BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// The most defects that a report names: whoever has more restores a backup.
 pub const DEFECTS_MAX: usize = 100;
+
+/// What is read of the provinces.
+const PROVINCES: &str = "the list of provinces";
+/// What is read of a province's keys.
+const KEYS: &str = "its keys";
 
 /// What an audit found.
 #[derive(Debug, Default, Serialize)]
@@ -48,7 +53,7 @@ pub struct AuditReport {
 }
 
 /// Something that is not as it came.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Defect {
     /// The journal entry; 0 for the end of a lane and for the ledger of operators.
     pub journal_id: i64,
@@ -67,8 +72,27 @@ impl AuditReport {
     }
 
     fn blame_entry(&mut self, journal_id: i64, province: Option<Origin>, lane: Option<Lane>, reason: String) {
-        if self.defects.len() < DEFECTS_MAX {
-            self.defects.push(Defect { journal_id, province, lane, reason });
+        let defect = Defect { journal_id, province, lane, reason };
+        // What two checks read and cannot is one defect.
+        if self.defects.len() < DEFECTS_MAX && !self.defects.contains(&defect) {
+            self.defects.push(defect);
+        }
+    }
+
+    /// What was read; rows that do not hold what this program wrote there are a defect, and `None`.
+    fn read<T>(
+        &mut self,
+        province: Option<Origin>,
+        whose: &str,
+        answer: Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(StoreError::Damaged { what, .. }) => {
+                self.blame(province, format!("{whose} cannot be read: {what} is damaged"));
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
     }
 }
@@ -76,18 +100,20 @@ impl AuditReport {
 /// Walks the whole journal and the whole ledger, while the hub goes on: what comes meanwhile is no defect.
 ///
 /// # Errors
-/// The store cannot be read.
+/// The store does not answer. A row of it that cannot be read is a defect.
 pub async fn audit<S: NationalStore>(store: &S, mut progress: impl FnMut(u64)) -> Result<AuditReport, StoreError> {
     let mut report = AuditReport::default();
     let (mut lanes, mut acts) = (Lanes::default(), Acts::default());
     // An answer and its act are written together, so each that the ledger names by now is in the journal by now.
     acts.walk(store, &mut report).await?;
     let promised = acts.answers.clone();
-    lanes.note_ends(store).await?;
+    lanes.note_ends(store, &mut report).await?;
     for queue in Queue::ALL {
         let mut after = JournalId::default();
         loop {
-            let entries = store.next(queue, after, AUDIT_BATCH_BYTES).await?;
+            let entries = store.next(queue, after, AUDIT_BATCH_BYTES).await;
+            let behind = format!("the journal behind entry {}", after.0);
+            let entries = report.read(None, &behind, entries)?.unwrap_or_default();
             let Some(last) = entries.last() else { break };
             after = last.id;
             fail::fail_point!("hub.audit");
@@ -101,7 +127,7 @@ pub async fn audit<S: NationalStore>(store: &S, mut progress: impl FnMut(u64)) -
     // Those whose act came after the journal's entry was read are named by now.
     acts.walk(store, &mut report).await?;
     acts.check_answers(&promised, &mut report);
-    acts.check_keys(store, &mut report).await?;
+    acts.check_keys(store, &lanes.origins(), &mut report).await?;
     acts.check_roles(store, &mut report).await?;
     report.lanes = lanes.count();
     report.intact = report.defects.is_empty();
@@ -121,6 +147,7 @@ async fn see<S: NationalStore>(
             report.verdicts += 1;
             acts.journaled.entry(verdict.id()).or_insert(entry.id);
         }
+        JournalBody::Damaged(what) => report.blame_entry(entry.id.0, None, None, format!("{what} cannot be read")),
         JournalBody::Frame { origin, lane, .. } => {
             if let Err(reason) = lanes.see(store, entry, report).await? {
                 report.blame_entry(entry.id.0, Some(*origin), Some(*lane), reason);

@@ -62,6 +62,7 @@ pub(super) fn exit_of(error: &OfficeError) -> Exit {
         OfficeError::NotAllowed { .. } | OfficeError::NotYou { .. } => Exit::Permission,
         OfficeError::NoReason | OfficeError::TooLong | OfficeError::Locked(_) => Exit::Usage,
         OfficeError::Identity(_) => Exit::Permission,
+        OfficeError::Restless => Exit::TryAgain,
         OfficeError::Store(error) => Exit::from(error),
     }
 }

@@ -10,7 +10,7 @@ use registry_schema::holdings::{Bucket, Holding, HoldingsKey};
 use registry_schema::ids::{Epoch, Origin, PersonId, RecordId, RecordKey};
 
 use crate::holdings::{Agreement, Fence, Recount, Resync, ResyncState};
-use crate::ledger::{Act, ActRow, Grant, Ledger, Signer};
+use crate::ledger::{Act, ActRow, Deed, Grant, Ledger, Signer};
 use crate::lineage::{Heard, Lineage};
 use crate::model::{
     Append, Appended, Applied, Cursor, DigestView, EntryRow, FindingCounts, FindingFilter, FindingRow, JournalEntry,
@@ -101,7 +101,7 @@ impl Ledger for AnyStore {
         fn acts(after: u64, limit: usize) -> Vec<ActRow>;
         fn trust(signer: Signer) -> ();
         fn signers(origin: Origin) -> Vec<Signer>;
-        fn grant(grant: Grant) -> ();
+        fn perform(deed: Deed) -> bool;
         fn grants() -> Vec<Grant>;
     }
 }

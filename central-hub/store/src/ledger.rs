@@ -224,9 +224,32 @@ pub struct Grant {
     pub granted_ms: i64,
 }
 
+/// What an operator is about to do, decided under roles that must still stand when it is done.
+#[derive(Debug, Clone)]
+pub struct Deed {
+    /// What is noted.
+    pub act: Act,
+    /// The role that is given with it.
+    pub gives: Option<Grant>,
+    /// Everybody's role, as [`Ledger::grants`] told it to whoever decided.
+    pub under: Vec<Grant>,
+}
+
+impl Deed {
+    /// Whether it may be done where these roles stand: those it was decided under, or those that it left behind itself
+    /// when the answer was lost and it is tried again.
+    pub(crate) fn stands_under(&self, roles: &[Grant]) -> bool {
+        let is_behind = |given: &Grant| {
+            let others = roles.iter().filter(|grant| grant.name != given.name);
+            roles.contains(given) && others.eq(self.under.iter().filter(|grant| grant.name != given.name))
+        };
+        roles == self.under || self.gives.as_ref().is_some_and(is_behind)
+    }
+}
+
 /// The part of a store that is about people at the centre and about trust.
 pub trait Ledger: Send + Sync {
-    /// Adds an act to the chain; it is on disk when this returns.
+    /// Adds an act of the hub itself, which depends on nobody's role, to the chain; it is on disk when this returns.
     fn note(&self, act: Act) -> impl Future<Output = Answer<ActRow>> + Send;
     /// Acts behind `after`, in order, at most `limit`.
     fn acts(&self, after: u64, limit: usize) -> impl Future<Output = Answer<Vec<ActRow>>> + Send;
@@ -234,8 +257,9 @@ pub trait Ledger: Send + Sync {
     fn trust(&self, signer: Signer) -> impl Future<Output = Answer<()>> + Send;
     /// Every key of a province, also those that are retired.
     fn signers(&self, origin: Origin) -> impl Future<Output = Answer<Vec<Signer>>> + Send;
-    /// Gives an operator a role instead of the one they have.
-    fn grant(&self, grant: Grant) -> impl Future<Output = Answer<()>> + Send;
+    /// Adds an act to the chain and gives the role that it gives, in one transaction that is on disk when this returns;
+    /// `false`, and nothing is done, where somebody's role is no longer the one under which the deed was decided.
+    fn perform(&self, deed: Deed) -> impl Future<Output = Answer<bool>> + Send;
     /// Every operator who was ever given a role, by name.
     fn grants(&self) -> impl Future<Output = Answer<Vec<Grant>>> + Send;
 }

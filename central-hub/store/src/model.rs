@@ -180,7 +180,14 @@ pub enum JournalBody {
     },
     /// A verdict of an operator.
     Verdict(Verdict),
+    /// What this program did not write there, by what it should be; whoever reads on loses nothing but this entry.
+    Damaged(&'static str),
 }
+
+/// What should stand in a row of the journal that holds no frame.
+pub(crate) const FRAME: &str = "a frame of the journal";
+/// What should stand in a row of the journal that holds no verdict.
+pub(crate) const VERDICT: &str = "an answer of the journal";
 
 /// How far a committed batch went.
 #[derive(Debug, Clone)]

@@ -94,6 +94,8 @@ journal_checks! {
     a_nation_that_came_back_is_another_one
     a_new_key_retires_the_old_one
     the_last_role_stands
+    a_deed_is_done_under_the_roles_it_was_decided_under
+    of_two_who_take_each_others_role_one_does
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,6 +68,8 @@ async fn the_ledger_keeps_what_it_took() {
     conformance::answers_are_named_in_the_ledger(&fresh().1).await;
     conformance::a_new_key_retires_the_old_one(&fresh().1).await;
     conformance::the_last_role_stands(&fresh().1).await;
+    conformance::a_deed_is_done_under_the_roles_it_was_decided_under(&fresh().1).await;
+    conformance::of_two_who_take_each_others_role_one_does(&fresh().1).await;
 }
 
 #[tokio::test]

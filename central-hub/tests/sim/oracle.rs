@@ -73,7 +73,7 @@ fn opened(journal: &[JournalEntry]) -> Result<Arrived, String> {
     for entry in journal {
         let lane = match &entry.body {
             JournalBody::Frame { lane, .. } => *lane,
-            JournalBody::Verdict(_) => Lane::Live,
+            JournalBody::Verdict(_) | JournalBody::Damaged(_) => Lane::Live,
         };
         let found = arrivals(entry).map_err(|why| format!("journal entry {:?} is damaged: {why}", entry.id))?;
         arrived.extend(found.into_iter().map(|arrival| (lane, arrival)));

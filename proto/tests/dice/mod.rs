@@ -31,8 +31,10 @@ impl Dice {
         (self.0 % end.max(1) as u64) as usize
     }
 
-    fn spoil(&mut self, samples: &[Vec<u8>], words: &[&[u8]]) -> Vec<u8> {
-        let mut bytes = samples[self.below(samples.len())].clone();
+    /// One of the samples, by its place, spoiled.
+    fn spoil(&mut self, samples: &[Vec<u8>], words: &[&[u8]]) -> (usize, Vec<u8>) {
+        let which = self.below(samples.len());
+        let mut bytes = samples[which].clone();
         for _ in 0..=self.below(6) {
             let at = self.below(bytes.len() + 1);
             match self.below(6) {
@@ -53,7 +55,7 @@ impl Dice {
             }
         }
         bytes.truncate(BYTES_MAX);
-        bytes
+        (which, bytes)
     }
 }
 
@@ -79,26 +81,25 @@ impl Effort {
 }
 
 /// Feeds a reader with spoiled samples; how many it took for good shows that the samples are near the truth.
-pub(crate) fn check(samples: &[Vec<u8>], words: &[&[u8]], read: impl FnMut(&[u8]) -> bool) {
-    let (good, tried) = feed(samples, words, read);
-    assert!(good > 0 && good < tried, "{good} of {tried} were read");
+pub(crate) fn check(samples: &[Vec<u8>], words: &[&[u8]], mut read: impl FnMut(&[u8]) -> bool) {
+    check_each(samples, words, |_, bytes| read(bytes));
 }
 
-/// Feeds a reader with spoiled samples; how many it took for good, of how many.
-pub(crate) fn feed(samples: &[Vec<u8>], words: &[&[u8]], mut read: impl FnMut(&[u8]) -> bool) -> (u64, u64) {
+/// The same for a reader that is told which of the samples was spoiled: pieces of one whole.
+pub(crate) fn check_each(samples: &[Vec<u8>], words: &[&[u8]], mut read: impl FnMut(usize, &[u8]) -> bool) {
     let Effort { time, inputs_min, seed } = Effort::wished();
     let mut dice = Dice(seed);
-    for sample in samples {
-        assert!(read(sample), "a good sample is read");
+    for (which, sample) in samples.iter().enumerate() {
+        assert!(read(which, sample), "a good sample is read");
     }
     let (began, mut tried, mut good) = (Instant::now(), 0, 0);
     while began.elapsed() < time || tried < inputs_min {
         tried += 1;
-        let input = dice.spoil(samples, words);
-        match catch_unwind(AssertUnwindSafe(|| read(&input))) {
+        let (which, input) = dice.spoil(samples, words);
+        match catch_unwind(AssertUnwindSafe(|| read(which, &input))) {
             Ok(was_read) => good += u64::from(was_read),
             Err(panic) => {
-                note(&format!("\"crash\":true,\"inputs\":{tried},\"seed\":{seed}"), Some(&input));
+                note(&format!("\"crash\":true,\"sample\":{which},\"inputs\":{tried},\"seed\":{seed}"), Some(&input));
                 resume_unwind(panic);
             }
         }
@@ -111,7 +112,7 @@ pub(crate) fn feed(samples: &[Vec<u8>], words: &[&[u8]], mut read: impl FnMut(&[
         ),
         None,
     );
-    (good, tried)
+    assert!(good > 0 && good < tried, "{good} of {tried} were read");
 }
 
 /// Adds a line about this reader to the report, where one is wanted, and keeps an input that broke it.

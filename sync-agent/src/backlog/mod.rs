@@ -20,7 +20,7 @@ mod rejects;
 mod walk;
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 pub use error::ImportError;
@@ -130,7 +130,7 @@ impl Run<'_> {
     /// Imports the first sheet whose headings are known.
     fn workbook(&mut self, file: File) -> Result<ImportReport, ImportError> {
         let path = &self.request.path;
-        let mut workbook = workbook::open(path, file)?;
+        let mut workbook = workbook::open(path, BufReader::new(file))?;
         let sheets = workbook.sheet_names();
         let mut refused = None;
         for sheet in &sheets {

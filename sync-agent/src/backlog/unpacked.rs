@@ -3,8 +3,7 @@
 //! A workbook is a zip file of XML. A few kilobytes of it may unpack to gigabytes, and what its directory declares may be
 //! a lie, so every part is unpacked once and thrown away. That costs about a second for a full sheet.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use zip::ZipArchive;
@@ -35,14 +34,15 @@ const PARTS_MAX: usize = 10_000;
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Refuses a workbook that unpacks to more than any delivery does.
-pub(super) fn check(path: &Path, file: &File) -> Result<(), ImportError> {
+pub(super) fn check(path: &Path, file: impl Read + Seek) -> Result<(), ImportError> {
     let damaged = |what: String| ImportError::Damaged { path: path.to_owned(), what };
     let too_large = |max, unit| Err(ImportError::TooLarge { path: path.to_owned(), max, unit });
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| damaged(error.to_string()))?;
+    let mut archive = ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
     if archive.len() > PARTS_MAX {
         return too_large(PARTS_MAX as u64, "parts");
     }
     let (mut held, mut sheets, mut held_tags) = (0, 0, 0);
+    let mut chunk = vec![0; CHUNK_BYTES];
     for at in 0..archive.len() {
         let part = archive.by_index(at).map_err(|error| damaged(error.to_string()))?;
         let name = part.name().map_err(|error| damaged(error.to_string()))?.into_owned();
@@ -51,7 +51,7 @@ pub(super) fn check(path: &Path, file: &File) -> Result<(), ImportError> {
         let packed = part.compressed_size().max(1);
         let (sum, max) = if is_sheet { (&mut sheets, SHEETS_BYTES_MAX) } else { (&mut held, HELD_BYTES_MAX) };
         let part_max = (max - *sum).min(packed.saturating_mul(RATIO_MAX).max(SMALL_BYTES));
-        let measured = measure(part, part_max).map_err(|error| damaged(error.to_string()))?;
+        let measured = measure(part, part_max, &mut chunk).map_err(|error| damaged(error.to_string()))?;
         if measured.bytes > part_max {
             return too_large(part_max, "bytes of unpacked text");
         }
@@ -119,12 +119,11 @@ impl Promises {
     }
 }
 
-/// Reads a part to its end, or until it has more than `bytes_max`.
-fn measure(mut part: impl Read, bytes_max: u64) -> std::io::Result<Measured> {
-    let mut chunk = vec![0; CHUNK_BYTES];
+/// Reads a part to its end, or until it has more than `bytes_max`, chunk by chunk.
+fn measure(mut part: impl Read, bytes_max: u64, chunk: &mut [u8]) -> std::io::Result<Measured> {
     let (mut measured, mut run, mut promises) = (Measured::default(), 0, Promises::default());
     while measured.bytes <= bytes_max {
-        let read = part.read(&mut chunk)?;
+        let read = part.read(chunk)?;
         if read == 0 {
             break;
         }
@@ -225,7 +224,7 @@ mod tests {
         check("<sst uniqueuniqueCount=\"77\"><si/></sst>", Some(77));
         check("<sst uniqueCount=\"99999999999999999999999\"/>", Some(u64::MAX));
         let cut = [vec![b' '; CHUNK_BYTES - 20], b"<sst uniqueCount=\"12345\">".to_vec()].concat();
-        assert_eq!(measure(cut.as_slice(), u64::MAX).unwrap().promised, 12_345);
+        assert_eq!(measure(cut.as_slice(), u64::MAX, &mut [0; CHUNK_BYTES]).unwrap().promised, 12_345);
     }
 
     #[test]
@@ -233,6 +232,6 @@ mod tests {
         let text = [vec![b'a'; CHUNK_BYTES + 5], b"<".to_vec(), vec![b'b'; 9]].concat();
         let (bytes, text_bytes_max) = (text.len() as u64, CHUNK_BYTES as u64 + 6);
         let expected = Measured { bytes, text_bytes_max, tags: 1, promised: 0 };
-        assert_eq!(measure(text.as_slice(), u64::MAX).unwrap(), expected);
+        assert_eq!(measure(text.as_slice(), u64::MAX, &mut [0; CHUNK_BYTES]).unwrap(), expected);
     }
 }

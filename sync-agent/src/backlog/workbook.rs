@@ -4,8 +4,7 @@
 //! ends before it begins, makes it panic (built with checks, as it is here also in releases). Such a workbook is damaged,
 //! and nothing else stops.
 
-use std::fs::File;
-use std::io::{BufReader, Seek as _};
+use std::io::{Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -19,8 +18,8 @@ use super::unpacked;
 /// The largest workbook, in bytes: several times a full sheet of the widest layout.
 pub(super) const WORKBOOK_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
-/// An open workbook.
-pub(super) type Workbook = Xlsx<BufReader<File>>;
+/// An open workbook, in a file or elsewhere.
+pub(super) type Workbook<R> = Xlsx<R>;
 
 /// What a call of the reader came to, when it was not read.
 #[derive(Debug, Error)]
@@ -42,26 +41,26 @@ fn ask<T>(reader: impl FnOnce() -> Result<T, XlsxError>) -> Result<T, Unread> {
 }
 
 /// Opens a workbook whose parts unpack to a bounded size, as was measured and not as they declare.
-pub(super) fn open(path: &Path, mut file: File) -> Result<Workbook, ImportError> {
-    unpacked::check(path, &file)?;
+pub(super) fn open<R: Read + Seek>(path: &Path, mut file: R) -> Result<Workbook<R>, ImportError> {
+    unpacked::check(path, &mut file)?;
     file.rewind().map_err(|source| ImportError::Unreadable { path: path.to_owned(), source })?;
-    ask(|| Xlsx::new(BufReader::new(file))).map_err(|error| damaged(path, error))
+    ask(|| Xlsx::new(file)).map_err(|error| damaged(path, error))
 }
 
 /// The rows of one sheet.
-pub(super) struct SheetRows<'a> {
+pub(super) struct SheetRows<'a, R: Read + Seek> {
     path: PathBuf,
     sheet: String,
-    cells: XlsxCellReader<'a, BufReader<File>>,
+    cells: XlsxCellReader<'a, R>,
     ahead: Option<Cell<DataRef<'a>>>,
     is_ended: bool,
     row_last: u64,
     scratch: String,
 }
 
-impl<'a> SheetRows<'a> {
+impl<'a, R: Read + Seek> SheetRows<'a, R> {
     /// Starts at the first row of a sheet; `None` when the name is that of a chart.
-    pub(super) fn open(path: &Path, workbook: &'a mut Workbook, sheet: &str) -> Result<Option<Self>, ImportError> {
+    pub(super) fn open(path: &Path, workbook: &'a mut Workbook<R>, sheet: &str) -> Result<Option<Self>, ImportError> {
         let cells = match ask(|| workbook.worksheet_cells_reader(sheet)) {
             Ok(cells) => cells,
             Err(Unread::Said(XlsxError::NotAWorksheet(_))) => return Ok(None),
@@ -107,7 +106,7 @@ impl<'a> SheetRows<'a> {
     }
 }
 
-impl RowSource for SheetRows<'_> {
+impl<R: Read + Seek> RowSource for SheetRows<'_, R> {
     fn next_row(&mut self, row: &mut Row) -> Result<bool, ImportError> {
         loop {
             row.clear();
@@ -183,11 +182,9 @@ mod tests {
         for (row, column, text) in cells {
             sheet.write_string(*row, *column, *text).unwrap();
         }
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.xlsx");
-        std::fs::write(&path, made.save_to_buffer().unwrap()).unwrap();
-        let mut workbook = open(&path, File::open(&path).unwrap()).unwrap();
-        let mut sheet = SheetRows::open(&path, &mut workbook, "Sheet1").unwrap().unwrap();
+        let path = Path::new("a.xlsx");
+        let mut workbook = open(path, std::io::Cursor::new(made.save_to_buffer().unwrap())).unwrap();
+        let mut sheet = SheetRows::open(path, &mut workbook, "Sheet1").unwrap().unwrap();
         let mut rows = Vec::new();
         loop {
             let mut row = Row::default();

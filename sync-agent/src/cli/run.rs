@@ -58,7 +58,7 @@ pub(super) fn run(args: RunArgs) -> Result<(), CliError> {
         Access::Token(file) => drop(Token::load(file)?),
     }
     let lock = StoreLock::take(&config.store)?;
-    let store = Store::open(&config.store)?;
+    let store = opened(|| Store::open(&config.store))?;
     let failed = |source| CliError::System { what: "starting the runtime", source };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
@@ -74,6 +74,16 @@ pub(super) fn run(args: RunArgs) -> Result<(), CliError> {
     }
     drop(lock);
     Ok(result?)
+}
+
+/// The store, as soon as no other program holds it: each try waits for some seconds by itself.
+fn opened(mut open: impl FnMut() -> Result<Store, StoreError>) -> Result<Store, StoreError> {
+    loop {
+        match open() {
+            Err(error @ StoreError::Locked) => tracing::warn!(%error, "the agent cannot start yet"),
+            opened => return opened,
+        }
+    }
 }
 
 async fn work(store: StoreHandle, config: &Config) -> Result<(), StoreError> {
@@ -105,4 +115,20 @@ async fn stop_signal() -> Result<(), StoreError> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::store::tests::scratch;
+
+    #[test]
+    fn a_store_that_is_held_is_tried_again_and_what_takes_a_person_is_not() {
+        let (_folder, store) = scratch();
+        let mut tries = vec![Ok(store), Err(StoreError::Locked), Err(StoreError::Locked)];
+        opened(|| tries.pop().unwrap()).unwrap();
+        let mut tries = vec![Err(StoreError::Full)];
+        assert!(matches!(opened(|| tries.pop().unwrap()), Err(StoreError::Full)));
+    }
 }

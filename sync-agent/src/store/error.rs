@@ -52,7 +52,10 @@ pub enum StoreError {
     #[error("the disk of the store is full: free some space; nothing is lost, and the agent goes on by itself")]
     Full,
     /// Another program holds the store's lock.
-    #[error("another program holds the store for long: end its transaction; the agent tries again by itself")]
+    #[error(
+        "another program holds the store for long: end its transaction. `sync-agent run` tries again by itself; give any \
+         other command again"
+    )]
     Locked,
     /// The file or its folder cannot be written.
     #[error("the store is read-only: give this user the right to write to the file and to its folder")]

@@ -212,6 +212,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_store_can_be_opened_while_another_program_holds_it() {
+        let (folder, store) = scratch();
+        drop(store);
+        let path = folder.path().join("province.db");
+        let writer = Connection::open(&path).unwrap();
+        writer.execute_batch("BEGIN IMMEDIATE; INSERT INTO births (number) VALUES ('1')").unwrap();
+        let mut store = Store::open(&path).unwrap();
+        store.wait_briefly().unwrap();
+        assert_eq!(store.seal(10, NOW_MS).unwrap().changes, 0);
+        writer.execute_batch("COMMIT").unwrap();
+        assert_eq!(store.seal(10, NOW_MS).unwrap().changes, 1);
+    }
+
+    #[test]
     fn a_store_is_initialised_once() {
         let (folder, store) = scratch();
         let path = folder.path().join("province.db");

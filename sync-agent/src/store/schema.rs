@@ -19,11 +19,12 @@ const VERSION: u32 = sql::PROVINCE.len() as u32;
 /// # Errors
 /// A newer schema, or a failure of SQLite.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    loop {
+    // Nearly every store has them all, and a look needs no turn among those who write.
+    while version(connection)? != VERSION {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let found = version(&transaction)?;
         if found == VERSION {
-            return Ok(());
+            break;
         }
         let taken_over = found == 0 && has_table(&transaction, "change_log")?;
         let migration = sql::PROVINCE.get(found as usize).ok_or(StoreError::Newer { found, known: VERSION })?;
@@ -33,12 +34,16 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.pragma_update(None, "user_version", found + 1)?;
         transaction.commit()?;
     }
+    Ok(())
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// Refuses a store that is not at the newest version, without changing it.
 pub(crate) fn check_version(connection: &Connection) -> Result<(), StoreError> {
-    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match found {
+    match version(connection)? {
         0 => Err(StoreError::NotInitialised),
         found if found > VERSION => Err(StoreError::Newer { found, known: VERSION }),
         _ => Ok(()),

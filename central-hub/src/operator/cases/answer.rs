@@ -182,7 +182,7 @@ pub(super) async fn unjudged<S: NationalStore>(store: &S) -> Result<Vec<Verdict>
     let entries = store.next(Queue::Live, judged, UNJUDGED_BYTES_MAX).await?;
     let verdict = |body: JournalBody| match body {
         JournalBody::Verdict(verdict) => Some(verdict),
-        JournalBody::Frame { .. } => None,
+        JournalBody::Frame { .. } | JournalBody::Damaged(_) => None,
     };
     Ok(entries.into_iter().filter_map(|entry| verdict(entry.body)).collect())
 }

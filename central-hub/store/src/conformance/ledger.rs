@@ -6,7 +6,7 @@ use registry_schema::clock::Hlc;
 use registry_schema::digest::Hash256;
 
 use super::journal::origin;
-use crate::ledger::{Act, Grant, Signer, Verb};
+use crate::ledger::{Act, Deed, Grant, Signer, Verb};
 use crate::model::Append;
 use crate::national::NationalStore;
 
@@ -94,10 +94,71 @@ pub async fn a_new_key_retires_the_old_one<S: NationalStore>(store: &S) {
 /// # Panics
 /// Another one does.
 pub async fn the_last_role_stands<S: NationalStore>(store: &S) {
-    let grant = |name: &str, role: &str, granted_ms| Grant { name: name.to_owned(), role: role.to_owned(), granted_ms };
-    store.grant(grant("mai", "viewer", 1)).await.expect("grants");
-    store.grant(grant("lan", "administrator", 2)).await.expect("grants");
-    store.grant(grant("mai", "none", 3)).await.expect("grants");
+    give(store, grant("mai", "viewer", 1)).await;
+    give(store, grant("lan", "administrator", 2)).await;
+    give(store, grant("mai", "none", 3)).await;
     let expected = vec![grant("lan", "administrator", 2), grant("mai", "none", 3)];
     assert_eq!(store.grants().await.expect("reads"), expected);
+}
+
+/// A deed is done whole while the roles stand under which it was decided, and not at all when one changed; the same one
+/// again, because its answer was lost, is no other.
+///
+/// # Panics
+/// It is not.
+pub async fn a_deed_is_done_under_the_roles_it_was_decided_under<S: NationalStore>(store: &S) {
+    let decided = |under: &[Grant], gives: Option<Grant>| Deed { act: act(7), gives, under: under.to_vec() };
+    let before = [grant("lan", "administrator", 1), grant("mai", "administrator", 2)];
+    let perform = async |deed: Deed| store.perform(deed).await.expect("performs");
+    for given in before.clone() {
+        give(store, given).await;
+    }
+    let takes = decided(&before, Some(grant("mai", "none", 3)));
+    assert!(perform(takes.clone()).await);
+    let stands = [grant("lan", "administrator", 1), grant("mai", "none", 3)];
+    let gives = |name: &str, role: &str| Some(grant(name, role, 3));
+    let late = [gives("lan", "none"), gives("mai", "viewer"), None].map(|gives| decided(&before, gives));
+    let late = late.into_iter().chain([decided(&[], None)]);
+    for deed in late {
+        let acts = store.acts(0, 100).await.expect("reads").len();
+        assert!(!perform(deed.clone()).await, "{deed:?}");
+        assert_eq!(store.acts(0, 100).await.expect("reads").len(), acts, "nothing is noted: {deed:?}");
+        assert_eq!(store.grants().await.expect("reads"), stands);
+    }
+    assert!(perform(takes).await, "it was done already");
+    assert!(perform(decided(&stands, None)).await);
+    assert_eq!(store.grants().await.expect("reads"), stands);
+}
+
+/// Of two who take each other's role at the same moment, one does.
+///
+/// # Panics
+/// Both do, or neither.
+pub async fn of_two_who_take_each_others_role_one_does<S: NationalStore>(store: &S) {
+    /// Quarrels; the two begin within microseconds of one another.
+    const ROUNDS: i64 = 100;
+    for round in 0..ROUNDS {
+        for name in ["lan", "mai"] {
+            give(store, grant(name, "administrator", round)).await;
+        }
+        let under = store.grants().await.expect("reads");
+        let taken = ["lan", "mai"].map(|name| {
+            store.perform(Deed { act: act(round), gives: Some(grant(name, "none", round)), under: under.clone() })
+        });
+        let done =
+            futures::future::join_all(taken).await.into_iter().filter(|done| *done.as_ref().expect("performs")).count();
+        let left = store.grants().await.expect("reads").iter().filter(|grant| grant.role == "administrator").count();
+        assert_eq!((done, left), (1, 1), "round {round}");
+    }
+}
+
+fn grant(name: &str, role: &str, granted_ms: i64) -> Grant {
+    Grant { name: name.to_owned(), role: role.to_owned(), granted_ms }
+}
+
+/// Gives a role, whoever has which.
+async fn give<S: NationalStore>(store: &S, gives: Grant) {
+    let under = store.grants().await.expect("reads");
+    let deed = Deed { act: act(gives.granted_ms), gives: Some(gives), under };
+    assert!(store.perform(deed).await.expect("performs"), "nobody else gives roles meanwhile");
 }

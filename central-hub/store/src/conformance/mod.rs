@@ -22,7 +22,8 @@ pub use journal::{
     outrun_frames_are_not_taken, the_first_incarnation_stands, the_journal_gives_back_what_it_took,
 };
 pub use ledger::{
-    a_new_key_retires_the_old_one, acts_are_chained, answers_are_named_in_the_ledger, the_last_role_stands,
+    a_deed_is_done_under_the_roles_it_was_decided_under, a_new_key_retires_the_old_one, acts_are_chained,
+    answers_are_named_in_the_ledger, of_two_who_take_each_others_role_one_does, the_last_role_stands,
 };
 pub use lineage::a_nation_that_came_back_is_another_one;
 pub use order::{any_order_gives_one_nation, notices_are_told_once, pages_give_every_record_in_force};

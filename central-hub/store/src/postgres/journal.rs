@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use futures::try_join;
-use hub_rules::verdict::Verdict;
 use registry_schema::digest::Hash256;
 use registry_schema::ids::{Epoch, Lane, Origin, Seq};
 use tokio_postgres::Row;
@@ -14,7 +13,9 @@ use super::pool::Connection;
 use super::{Postgres, codec, ledger, statements};
 use crate::error::StoreError;
 use crate::ledger::Act;
-use crate::model::{Append, Appended, Cursor, FrameEntry, JournalBody, JournalEntry, JournalId, Province, Queue};
+use crate::model::{
+    Append, Appended, Cursor, FRAME, FrameEntry, JournalBody, JournalEntry, JournalId, Province, Queue, VERDICT,
+};
 use crate::national::{Answer, Journal};
 
 /// Entries of one page of the journal; the bound on bytes is reached long before.
@@ -275,14 +276,15 @@ async fn read_next(
     let by: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
         [&i16::from(queue.number()), &after.0, &bytes_max, &PAGE_ENTRIES_MAX];
     let rows = connection.query(statements::JOURNAL_NEXT, by).await?;
-    let entries = rows.iter().map(|row| {
-        Ok(JournalEntry {
-            id: JournalId(get(row, 0)?),
-            received_ms: get(row, 6)?,
-            body: if small(row, 1)? == 1 { frame(row)? } else { JournalBody::Verdict(verdict(row)?) },
-        })
-    });
-    entries.collect()
+    rows.iter().map(entry).collect()
+}
+
+/// Of a row that cannot be read only its place is told.
+fn entry(row: &Row) -> Outcome<JournalEntry> {
+    let is_frame = small(row, 1)? == 1;
+    let body = if is_frame { frame(row) } else { verdict(row) };
+    let damaged = |_| JournalBody::Damaged(if is_frame { FRAME } else { VERDICT });
+    Ok(JournalEntry { id: JournalId(get(row, 0)?), received_ms: get(row, 6)?, body: body.unwrap_or_else(damaged) })
 }
 
 fn frame(row: &Row) -> Outcome<JournalBody> {
@@ -296,8 +298,8 @@ fn frame(row: &Row) -> Outcome<JournalBody> {
     })
 }
 
-fn verdict(row: &Row) -> Outcome<Verdict> {
-    serde_json::from_slice(get(row, 7)?).map_err(|_| Fault::Damaged("a verdict in the journal"))
+fn verdict(row: &Row) -> Outcome<JournalBody> {
+    serde_json::from_slice(get(row, 7)?).map(JournalBody::Verdict).map_err(|_| Fault::Damaged(VERDICT))
 }
 
 fn cursor(row: &Row) -> Outcome<Cursor> {

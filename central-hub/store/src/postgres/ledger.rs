@@ -8,8 +8,11 @@ use super::Postgres;
 use super::codec::{get, hash, origin, origin_number, text, unsigned};
 use super::error::{Fault, Outcome};
 use super::pool::Connection;
-use crate::ledger::{Act, ActRow, Grant, Ledger, Signer, Verb};
+use crate::ledger::{Act, ActRow, Deed, Grant, Ledger, Signer, Verb};
 use crate::national::Answer;
+
+/// Nobody else adds an act, or gives a role, until the transaction ends.
+const ALONE: &str = "LOCK TABLE act IN EXCLUSIVE MODE";
 
 impl Ledger for Postgres {
     async fn note(&self, act: Act) -> Answer<ActRow> {
@@ -51,24 +54,18 @@ impl Ledger for Postgres {
         rows.await
     }
 
-    async fn grant(&self, grant: Grant) -> Answer<()> {
-        const SQL: &str = "INSERT INTO grants (name, role, granted_ms) VALUES ($1, $2, $3)
-             ON CONFLICT (name) DO UPDATE SET role = excluded.role, granted_ms = excluded.granted_ms";
-        let (name, role, granted_ms) = (&text(&grant.name), &text(&grant.role), grant.granted_ms);
-        let done = self
-            .pool
-            .run(|connection, _| async move { connection.query(SQL, [name, role, &granted_ms]).await.map(drop) });
-        done.await
+    async fn perform(&self, deed: Deed) -> Answer<bool> {
+        let stored = |grant: Grant| Grant {
+            name: text(&grant.name).to_string(),
+            role: text(&grant.role).to_string(),
+            granted_ms: grant.granted_ms,
+        };
+        let deed = &Deed { act: written(&deed.act), gives: deed.gives.map(stored), under: deed.under };
+        self.pool.run(|connection, _| async move { perform(&connection, deed).await }).await
     }
 
     async fn grants(&self) -> Answer<Vec<Grant>> {
-        const SQL: &str = "SELECT name, role, granted_ms FROM grants ORDER BY name";
-        let rows = self.pool.run(|connection, _| async move {
-            let rows = connection.query(SQL, []).await?;
-            let grant = |row: &Row| Ok(Grant { name: get(row, 0)?, role: get(row, 1)?, granted_ms: get(row, 2)? });
-            rows.iter().map(grant).collect()
-        });
-        rows.await
+        self.pool.run(|connection, _| async move { grants(&connection).await }).await
     }
 }
 
@@ -91,12 +88,37 @@ async fn note(connection: &Connection, act: &Act) -> Outcome<ActRow> {
     Ok(row)
 }
 
+/// Nobody's role changes between the look and the act: who changes one holds the same lock, and what was committed before
+/// the lock was had is seen behind it.
+async fn perform(connection: &Connection, deed: &Deed) -> Outcome<bool> {
+    const GIVE: &str = "INSERT INTO grants (name, role, granted_ms) VALUES ($1, $2, $3)
+         ON CONFLICT (name) DO UPDATE SET role = excluded.role, granted_ms = excluded.granted_ms";
+    connection.batch("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+    connection.batch(ALONE).await?;
+    if !deed.stands_under(&grants(connection).await?) {
+        connection.batch("ROLLBACK").await?;
+        return Ok(false);
+    }
+    add(connection, &deed.act).await?;
+    if let Some(grant) = &deed.gives {
+        connection.query(GIVE, [&grant.name, &grant.role, &grant.granted_ms]).await?;
+    }
+    connection.batch("COMMIT").await?;
+    Ok(true)
+}
+
+async fn grants(connection: &Connection) -> Outcome<Vec<Grant>> {
+    const SQL: &str = "SELECT name, role, granted_ms FROM grants ORDER BY name";
+    let grant = |row: &Row| Ok(Grant { name: get(row, 0)?, role: get(row, 1)?, granted_ms: get(row, 2)? });
+    connection.query(SQL, []).await?.iter().map(grant).collect()
+}
+
 /// Adds an act to the chain; it counts when the transaction does, and nobody else adds one until then.
 pub(super) async fn add(connection: &Connection, act: &Act) -> Outcome<ActRow> {
     const LAST: &str = "SELECT act_seq, hash FROM act ORDER BY act_seq DESC LIMIT 1";
     const ADD: &str = "INSERT INTO act (act_seq, at_ms, who, verb, object, reason, previous, hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    connection.batch("LOCK TABLE act IN EXCLUSIVE MODE").await?;
+    connection.batch(ALONE).await?;
     let rows = connection.query(LAST, []).await?;
     let last: Option<(u64, Hash256)> =
         rows.first().map(|row| Ok::<_, Fault>((unsigned(row, 0)?, hash(row, 1)?))).transpose()?;

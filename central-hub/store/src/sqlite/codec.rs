@@ -19,8 +19,13 @@ use crate::error::StoreError;
 /// Sorts an error by what the caller can do.
 pub(super) fn store_error(place: &str, error: Error) -> StoreError {
     let place = place.to_owned();
-    if let Error::FromSqlConversionFailure(_, _, what) = &error {
-        return StoreError::Damaged { place, what: what.to_string() };
+    match &error {
+        Error::FromSqlConversionFailure(_, _, what) => return StoreError::Damaged { place, what: what.to_string() },
+        // A column's type is kept; whether there is anything, and whether text is UTF-8, is up to whoever edits the file.
+        Error::InvalidColumnType(..) | Error::IntegralValueOutOfRange(..) | Error::Utf8Error(..) => {
+            return StoreError::Damaged { place, what: "a value in a row".to_owned() };
+        }
+        _ => {}
     }
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full { place },

@@ -1,13 +1,14 @@
 //! The journal in SQLite: append with the cursor in one transaction, and read in order.
 
-use hub_rules::verdict::Verdict;
 use registry_schema::ids::{Epoch, Origin, Seq};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::codec::{damaged, hash, json, lane, origin};
 use super::{Sqlite, codec, ledger};
 use crate::ledger::Act;
-use crate::model::{Append, Appended, Cursor, FrameEntry, JournalBody, JournalEntry, JournalId, Province, Queue};
+use crate::model::{
+    Append, Appended, Cursor, FRAME, FrameEntry, JournalBody, JournalEntry, JournalId, Province, Queue, VERDICT,
+};
 use crate::national::{Answer, Journal};
 
 impl Journal for Sqlite {
@@ -164,13 +165,17 @@ fn read_next(
     while bytes < bytes_max {
         let Some(row) = rows.next()? else { break };
         bytes += row.get_ref(7)?.as_blob()?.len();
-        entries.push(JournalEntry {
-            id: JournalId(row.get(0)?),
-            received_ms: row.get(6)?,
-            body: if row.get::<_, i64>(1)? == 1 { frame(row)? } else { JournalBody::Verdict(verdict(row)?) },
-        });
+        entries.push(entry(row)?);
     }
     Ok(entries)
+}
+
+/// Of a row that cannot be read only its place is told.
+fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<JournalEntry> {
+    let is_frame = row.get::<_, i64>(1)? == 1;
+    let body = if is_frame { frame(row) } else { verdict(row) };
+    let damaged = |_| JournalBody::Damaged(if is_frame { FRAME } else { VERDICT });
+    Ok(JournalEntry { id: JournalId(row.get(0)?), received_ms: row.get(6)?, body: body.unwrap_or_else(damaged) })
 }
 
 fn frame(row: &rusqlite::Row<'_>) -> rusqlite::Result<JournalBody> {
@@ -184,8 +189,9 @@ fn frame(row: &rusqlite::Row<'_>) -> rusqlite::Result<JournalBody> {
     })
 }
 
-fn verdict(row: &rusqlite::Row<'_>) -> rusqlite::Result<Verdict> {
-    serde_json::from_slice(row.get_ref(7)?.as_blob()?).map_err(|_| damaged("a verdict in the journal"))
+fn verdict(row: &rusqlite::Row<'_>) -> rusqlite::Result<JournalBody> {
+    let read = serde_json::from_slice(row.get_ref(7)?.as_blob()?);
+    read.map(JournalBody::Verdict).map_err(|_| damaged(VERDICT))
 }
 
 fn cursor(row: &rusqlite::Row<'_>) -> rusqlite::Result<Cursor> {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, Transaction
 
 use super::Sqlite;
 use super::codec::{damaged, hash, origin};
-use crate::ledger::{Act, ActRow, Grant, Ledger, Signer, Verb};
+use crate::ledger::{Act, ActRow, Deed, Grant, Ledger, Signer, Verb};
 use crate::national::Answer;
 
 impl Ledger for Sqlite {
@@ -60,29 +60,12 @@ impl Ledger for Sqlite {
             .await
     }
 
-    async fn grant(&self, grant: Grant) -> Answer<()> {
-        self.writer
-            .run(move |connection| {
-                connection.execute(
-                    "INSERT INTO grants (name, role, granted_ms) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (name) DO UPDATE SET role = excluded.role, granted_ms = excluded.granted_ms",
-                    params![grant.name, grant.role, grant.granted_ms],
-                )?;
-                Ok(())
-            })
-            .await
+    async fn perform(&self, deed: Deed) -> Answer<bool> {
+        self.writer.run(move |connection| perform(connection, deed)).await
     }
 
     async fn grants(&self) -> Answer<Vec<Grant>> {
-        self.reader
-            .run(|connection| {
-                let mut statement =
-                    connection.prepare_cached("SELECT name, role, granted_ms FROM grants ORDER BY name")?;
-                let rows = statement
-                    .query_map([], |row| Ok(Grant { name: row.get(0)?, role: row.get(1)?, granted_ms: row.get(2)? }))?;
-                rows.collect()
-            })
-            .await
+        self.reader.run(|connection| grants(connection)).await
     }
 }
 
@@ -91,6 +74,31 @@ fn note(connection: &mut Connection, act: Act) -> rusqlite::Result<ActRow> {
     let row = add(&transaction, act)?;
     transaction.commit()?;
     Ok(row)
+}
+
+/// The transaction can write from its first statement on, so nobody's role changes between the look and the act.
+fn perform(connection: &mut Connection, deed: Deed) -> rusqlite::Result<bool> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if !deed.stands_under(&grants(&transaction)?) {
+        return Ok(false);
+    }
+    add(&transaction, deed.act)?;
+    if let Some(grant) = deed.gives {
+        transaction.execute(
+            "INSERT INTO grants (name, role, granted_ms) VALUES (?1, ?2, ?3)
+             ON CONFLICT (name) DO UPDATE SET role = excluded.role, granted_ms = excluded.granted_ms",
+            params![grant.name, grant.role, grant.granted_ms],
+        )?;
+    }
+    transaction.commit()?;
+    Ok(true)
+}
+
+fn grants(connection: &Connection) -> rusqlite::Result<Vec<Grant>> {
+    let mut statement = connection.prepare_cached("SELECT name, role, granted_ms FROM grants ORDER BY name")?;
+    let rows =
+        statement.query_map([], |row| Ok(Grant { name: row.get(0)?, role: row.get(1)?, granted_ms: row.get(2)? }))?;
+    rows.collect()
 }
 
 /// Adds an act to the chain; it counts when the transaction does.
