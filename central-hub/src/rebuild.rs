@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::bulk::{self, Built, BulkError, Watch};
 use crate::reconcile::{Reconciler, judge};
+use crate::resync::forget_damage;
 
 /// Bytes of journal that are judged together. Not the sizes of the daemon, so a rebuild also proves that the cut of
 /// batches does not matter.
@@ -102,8 +103,7 @@ pub async fn apply_in_bulk<S: NationalStore>(
     let Some(built) = bulk::build(store, policy, (Watermark::END, Cut::default()), scratch, watch).await? else {
         return Ok(None);
     };
-    built.aside.take_place(&built.applied, &ruling(policy)).await?;
-    Ok(Some(built.states))
+    Ok(Some(built.take_place(store, policy).await?))
 }
 
 fn compare(stands: &DigestView, anew: &DigestView, journal_entries: u64, states: u64) -> RebuildReport {
@@ -130,6 +130,7 @@ pub async fn apply<S: NationalStore + Clone + 'static>(
     policy: Policy,
     mut progress: impl FnMut(u64),
 ) -> Result<(), StoreError> {
+    forget_damage(&store).await?;
     store.reset().await?;
     store.judge_under(ruling(&policy)).await?;
     let mut reconciler = Reconciler::new(store).await?.under(policy);

@@ -231,6 +231,26 @@ pub(crate) async fn begin_unasked<S: NationalStore>(
     Ok(())
 }
 
+/// The registry is made anew, with every row in it: nothing waits to be mended any more, and a deep comparison that speaks
+/// of the earlier one comes to nothing. Said before the registry changes, for whoever ends in between, and after it, for
+/// what was found meanwhile; nobody judges between the two.
+pub(crate) async fn forget_damage<S: NationalStore>(store: &S) -> Result<(), StoreError> {
+    for province in store.provinces().await? {
+        let recent = store.resyncs(Some(province.origin), RECENT).await?;
+        let is_about_rows = |resync: &Resync| !resync.damaged.is_empty() || (resync.deep && resync.state.is_open());
+        for mut resync in recent.into_iter().filter(is_about_rows) {
+            let from = resync.state;
+            resync.damaged = Vec::new();
+            if from.is_open() {
+                resync.state = ResyncState::Failed;
+                resync.report.detail = "the registry was made anew meanwhile; compare again".to_owned();
+            }
+            store.put_resync(resync, Some(from)).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes down that a province came with another history than the nation has of it, unless that is what was written last.
 pub(crate) async fn dispute<S: NationalStore>(
     store: &S,

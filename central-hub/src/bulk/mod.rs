@@ -26,7 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hub_rules::islands::Cut;
-use hub_rules::policy::Policy;
+use hub_rules::policy::{Policy, ruling};
 use hub_store::model::{Applied, JournalId, Queue, Watermark};
 use hub_store::postgres::Aside;
 use hub_store::{NationalStore, StoreError};
@@ -34,6 +34,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::reconcile::judge_on;
+use crate::resync::forget_damage;
 pub(crate) use apart::apart;
 use apart::on_a_thread;
 
@@ -177,5 +178,16 @@ impl Built {
             applied.journal = last;
         }
         Ok(())
+    }
+
+    /// Puts it in the place of the registry that stands; how many states were judged.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub(crate) async fn take_place<S: NationalStore>(self, store: &S, policy: &Arc<Policy>) -> Result<u64, BulkError> {
+        forget_damage(store).await?;
+        self.aside.take_place(&self.applied, &ruling(policy)).await?;
+        forget_damage(store).await?;
+        Ok(self.states)
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use hub_rules::digests::Section;
 use hub_rules::islands::Cut;
-use hub_rules::policy::ruling;
 use hub_store::model::Watermark;
 use hub_store::{NationalStore, StoreError};
 use tokio::sync::{broadcast, watch};
@@ -150,8 +149,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     /// Puts what was built in the place of what stands.
     async fn place(&mut self, mut built: Built) -> Result<u64, BulkError> {
         built.catch_up(&self.store, &self.policy, self.judged.live).await?;
-        let states = built.states;
-        built.aside.take_place(&built.applied, &ruling(&self.policy)).await?;
+        let states = built.take_place(&self.store, &self.policy).await?;
         self.judged = self.store.digests().await?.watermark;
         self.ahead = None;
         Ok(states)
