@@ -58,22 +58,14 @@ pub(crate) async fn prepare<S: NationalStore>(
         let Some(counted) = store.recount(resync.origin, SKETCH_CELLS, Vec::new(), true).await? else {
             return Ok(None);
         };
-        match scrub(&counted) {
-            Ok(found) => {
-                let overtaken = overtaken(store, resync.origin, &found).await?;
-                resync.report.damaged_at_centre = found.known.len() as u64;
-                damaged = found.known;
-                damaged.retain(|id, _| !overtaken.contains(id));
-                if !overtaken.is_empty() {
-                    resync.report.detail = format!(
-                        "{} rows of the nation were lost, and later states came before they were missed; run `central-hub \
-                         rebuild --apply`",
-                        overtaken.len()
-                    );
-                }
-            }
-            Err(why) => resync.report.detail = why,
+        let found = scrub(&counted);
+        let overtaken = overtaken(store, resync.origin, &found).await?;
+        resync.report.damaged_at_centre = found.known.len() as u64;
+        if let Some(words) = found.words(overtaken.len()) {
+            resync.report.detail = words;
         }
+        damaged = found.known;
+        damaged.retain(|id, _| !overtaken.contains(id));
     }
     let of = corners(&resync);
     let (fence, holding) = if of.is_empty() {
@@ -154,21 +146,37 @@ struct Scrubbed {
     known: BTreeMap<RecordId, u64>,
     /// Those that have a row with another state.
     altered: BTreeSet<RecordId>,
+    /// There are too many to be named.
+    is_beyond_naming: bool,
 }
 
-fn scrub(counted: &Recount) -> Result<Scrubbed, String> {
+impl Scrubbed {
+    /// What an operator must hear of rows that their province cannot mend.
+    fn words(&self, overtaken: usize) -> Option<String> {
+        let what = match (self.altered.len(), overtaken) {
+            _ if self.is_beyond_naming => "too many rows of the nation are damaged to be named".to_owned(),
+            (strange, _) if strange > 0 && self.known.is_empty() => {
+                format!("{strange} rows of the nation came from no province")
+            }
+            (_, 0) => return None,
+            _ => format!("{overtaken} rows of the nation were lost, and later states came before they were missed"),
+        };
+        Some(format!("{what}; run `central-hub rebuild --apply`"))
+    }
+}
+
+fn scrub(counted: &Recount) -> Scrubbed {
     if counted.holding.root() == counted.kept.root() {
-        return Ok(Scrubbed::default());
+        return Scrubbed::default();
     }
-    let differences = decode(&counted.fence.key, &counted.kept, &counted.holding)
-        .ok_or("too many rows of the nation are damaged to be named; run `central-hub rebuild --apply`")?;
-    let known: BTreeMap<RecordId, u64> = differences.only_here.iter().map(|item| (item.record, item.prefix)).collect();
-    let altered: BTreeSet<RecordId> = differences.only_there.iter().map(|item| item.record).collect();
-    if !altered.is_empty() && known.is_empty() {
-        let strange = altered.len();
-        return Err(format!("{strange} rows of the nation came from no province; run `central-hub rebuild --apply`"));
+    let Some(differences) = decode(&counted.fence.key, &counted.kept, &counted.holding) else {
+        return Scrubbed { is_beyond_naming: true, ..Scrubbed::default() };
+    };
+    Scrubbed {
+        known: differences.only_here.iter().map(|item| (item.record, item.prefix)).collect(),
+        altered: differences.only_there.iter().map(|item| item.record).collect(),
+        is_beyond_naming: false,
     }
-    Ok(Scrubbed { known, altered })
 }
 
 /// Those whose rows were lost, and in whose places later states stand: no state that a province still has would mend the

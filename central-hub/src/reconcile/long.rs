@@ -103,11 +103,9 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
         applied: &broadcast::Sender<()>,
         stop: &CancellationToken,
     ) {
-        let step = self.finish().await;
-        let is_ready = step.is_ok();
-        self.after(step, (journaled, applied, stop)).await;
-        if !is_ready {
-            return;
+        match self.finish().await {
+            Ok(None) => {}
+            begun => return self.after(begun, (journaled, applied, stop)).await,
         }
         tracing::info!("a long backlog is judged in bulk; live entries go on meanwhile");
         let build = build(self.store.clone(), Arc::clone(&self.policy), stop.clone());

@@ -27,6 +27,7 @@ pub(super) const BACKLOG: Portion = Portion { queue: Queue::Backlog, bytes_max: 
 /// Backlog while clerks are at work: an entry of theirs waits for one batch at most, some tens of milliseconds.
 pub(super) const BACKLOG_BESIDE_LIVE: Portion =
     Portion { queue: Queue::Backlog, bytes_max: 32 * 1024, changes_max: 200 };
+
 /// Journal entries of one queue, opened and read.
 pub(super) struct Read {
     pub(super) batch: Batch,
