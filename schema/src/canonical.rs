@@ -65,9 +65,11 @@ pub fn decode(bytes: &[u8]) -> Result<(Draft, Status), CanonicalError> {
     let kind = Kind::from_code(kind).ok_or(CanonicalError::UnknownKind(kind))?;
     let status = reader.byte()?;
     let status = Status::from_code(status).ok_or_else(|| reader.malformed("unknown status"))?;
-    let mut draft = Draft::new(kind);
+    let fields = reader.varint()?;
+    // Each field has at least four bytes, whatever their number claims to be.
+    let mut draft = Draft::with_room(kind, fields.min(bytes.len() / 4), bytes.len());
     let mut last = None;
-    for _ in 0..reader.varint()? {
+    for _ in 0..fields {
         let field = Field::from_code(u16::from_be_bytes([reader.byte()?, reader.byte()?]));
         if last.is_some_and(|last| last >= field) {
             return Err(reader.malformed("fields out of order"));

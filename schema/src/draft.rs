@@ -15,15 +15,22 @@ pub const FIELD_BYTES_MAX: usize = 4_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
     kind: Kind,
-    /// In the order of their codes.
-    values: Vec<(Field, Sensitive<String>)>,
+    /// In the order of their codes, each with the end of its text.
+    fields: Vec<(Field, u32)>,
+    /// One text behind the other: a country is read field by field, and memory for each would cost more than reading it.
+    texts: Sensitive<String>,
 }
 
 impl Draft {
     /// An entry that says nothing yet.
     #[must_use]
     pub const fn new(kind: Kind) -> Self {
-        Self { kind, values: Vec::new() }
+        Self { kind, fields: Vec::new(), texts: Sensitive::new(String::new()) }
+    }
+
+    /// The same, with room for so many fields of so many bytes together.
+    pub(crate) fn with_room(kind: Kind, fields: usize, bytes: usize) -> Self {
+        Self { kind, fields: Vec::with_capacity(fields), texts: Sensitive::new(String::with_capacity(bytes)) }
     }
 
     /// The kind of event.
@@ -34,16 +41,22 @@ impl Draft {
 
     /// Writes a field; blank text clears it.
     pub fn set(&mut self, field: Field, value: &str) {
-        let mut tidy = text::tidy(cut(value, FIELD_BYTES_MAX * 4));
-        if tidy.len() > FIELD_BYTES_MAX {
-            let end = cut(&tidy, FIELD_BYTES_MAX + 4).len();
-            tidy.truncate(end);
-        }
-        match (self.place(field), tidy.is_empty()) {
-            (Ok(at), true) => drop(self.values.remove(at)),
-            (Ok(at), false) => self.values[at].1 = Sensitive::new(tidy),
-            (Err(_), true) => {}
-            (Err(at), false) => self.values.insert(at, (field, Sensitive::new(tidy))),
+        let tidy = text::tidied(cut(value, FIELD_BYTES_MAX * 4));
+        let tidy = cut(&tidy, FIELD_BYTES_MAX + 4);
+        let at = match (self.place(field), tidy.is_empty()) {
+            (Err(_), true) => return,
+            (Ok(at), _) => at,
+            (Err(at), false) => {
+                self.fields.insert(at, (field, self.begin(at)));
+                at
+            }
+        };
+        let (begin, end) = (self.begin(at), self.fields[at].1);
+        self.texts.expose_mut().replace_range(begin as usize..end as usize, tidy);
+        let moved = begin + length(tidy);
+        self.fields[at..].iter_mut().for_each(|(_, other)| *other = *other - end + moved);
+        if tidy.is_empty() {
+            self.fields.remove(at);
         }
     }
 
@@ -52,8 +65,9 @@ impl Draft {
     pub(crate) fn append(&mut self, field: Field, value: &str) -> bool {
         let is_kept = !value.is_empty() && value.len() <= FIELD_BYTES_MAX + 4 && text::is_tidy(value);
         if is_kept {
-            debug_assert!(self.values.last().is_none_or(|(last, _)| *last < field), "fields come in order");
-            self.values.push((field, Sensitive::new(value.to_owned())));
+            debug_assert!(self.fields.last().is_none_or(|(last, _)| *last < field), "fields come in order");
+            self.texts.expose_mut().push_str(value);
+            self.fields.push((field, length(self.texts.expose())));
         }
         is_kept
     }
@@ -68,30 +82,44 @@ impl Draft {
     /// What a field says.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<&str> {
-        self.place(field).ok().map(|at| self.values[at].1.expose().as_str())
+        self.place(field).ok().map(|at| self.text(at))
     }
 
     /// Every field that says something, in the order of codes.
     pub fn iter(&self) -> impl Iterator<Item = (Field, &str)> {
-        self.values.iter().map(|(field, value)| (*field, value.expose().as_str()))
-    }
-
-    /// Where a field stands, or would.
-    fn place(&self, field: Field) -> Result<usize, usize> {
-        self.values.binary_search_by_key(&field, |(other, _)| *other)
+        self.fields.iter().enumerate().map(|(at, (field, _))| (*field, self.text(at)))
     }
 
     /// How many fields say something.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.fields.len()
     }
 
     /// Whether no field says anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.fields.is_empty()
     }
+
+    /// Where a field stands, or would.
+    fn place(&self, field: Field) -> Result<usize, usize> {
+        self.fields.binary_search_by_key(&field, |(other, _)| *other)
+    }
+
+    /// Where a field's text begins: at the end of the one before.
+    fn begin(&self, at: usize) -> u32 {
+        at.checked_sub(1).map_or(0, |before| self.fields[before].1)
+    }
+
+    fn text(&self, at: usize) -> &str {
+        &self.texts.expose()[self.begin(at) as usize..self.fields[at].1 as usize]
+    }
+}
+
+/// The bytes of a text, of which a draft with every field at its longest has some megabytes.
+fn length(text: &str) -> u32 {
+    u32::try_from(text.len()).expect("a draft has a few hundred fields at most, each with a bound")
 }
 
 /// The longest prefix of at most `bytes_max` bytes that ends between characters.
@@ -119,6 +147,42 @@ mod tests {
         let draft = Draft::new(Kind::Birth).with(NAME, "  Nguyễn   Văn Hùng ");
         assert_eq!(draft.get(NAME), Some("Nguyễn Văn Hùng"));
         assert!(draft.with(NAME, " \t").is_empty());
+    }
+
+    /// What a draft says after some writing, and what a plain table says.
+    fn check(writes: &[(u16, &str)]) {
+        let (mut draft, mut table) = (Draft::new(Kind::Birth), std::collections::BTreeMap::new());
+        for (code, value) in writes {
+            draft.set(Field::from_code(*code), value);
+            table.insert(Field::from_code(*code), *value);
+            table.retain(|_, value| !value.is_empty());
+            assert!(draft.iter().eq(table.iter().map(|(field, value)| (*field, *value))), "{writes:?}");
+            assert_eq!((draft.len(), draft.is_empty()), (table.len(), table.is_empty()));
+            assert!(table.iter().all(|(field, value)| draft.get(*field) == Some(*value)));
+        }
+    }
+
+    #[test]
+    fn fields_are_written_over_cleared_and_put_between_others() {
+        check(&[
+            (5, "năm"),
+            (3, "ba"),
+            (9, "chín"),
+            (5, "nam"),
+            (3, ""),
+            (4, "bốn"),
+            (9, ""),
+            (9, ""),
+            (4, ""),
+            (5, ""),
+        ]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_draft_is_a_table(writes in proptest::collection::vec((0_u16..9, "(|[aễ]{1,9})"), 0..30)) {
+            check(&writes.iter().map(|(code, value)| (*code, value.as_str())).collect::<Vec<_>>());
+        }
     }
 
     #[test]

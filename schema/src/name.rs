@@ -1,5 +1,7 @@
 //! The name of a person, read once and kept in the three forms that matching and people need.
 
+use std::borrow::Cow;
+
 use crate::sensitive::Sensitive;
 use crate::text;
 use unicode_normalization::char::is_combining_mark;
@@ -67,7 +69,11 @@ impl NameError {
 impl PersonName {
     /// Reads a name, tidying its spaces and its Unicode form; letters and their case stay as written.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let written = text::tidy(text);
+        Self::of_tidy(&text::tidied(text))
+    }
+
+    /// Reads a name that is tidy already.
+    pub(crate) fn of_tidy(written: &str) -> Result<Self, NameError> {
         if written.is_empty() {
             return Err(NameError::Empty);
         }
@@ -81,7 +87,7 @@ impl PersonName {
         if !written.chars().any(is_name_letter) {
             return Err(NameError::NoLetter);
         }
-        let (canonical, folded) = text::readings_of_tidy(&written);
+        let (canonical, folded) = text::readings_of_tidy(written);
         Ok(Self {
             folded: Sensitive::new(folded.into()),
             canonical: Sensitive::new(canonical.into()),
@@ -102,6 +108,18 @@ impl PersonName {
     /// The text without any marks; see [`text::folded`]. Empty for a name in a script other than Latin.
     pub fn folded(&self) -> &str {
         self.folded.expose()
+    }
+
+    /// The words, each in its folded and its canonical form. Hyphens and dots part words, apostrophes do not.
+    pub fn words(&self) -> Vec<(Cow<'_, str>, &str)> {
+        let words = || self.canonical().split([' ', '-', '.']).filter(|word| !word.is_empty());
+        let (count, known) = (words().count(), self.folded().split(' '));
+        // Then the folded name has the same words, unless one has no folded form.
+        let are_parted_alike = !self.canonical().contains(parts_folded_words_alone);
+        if are_parted_alike && known.clone().count() == count {
+            return known.map(Cow::Borrowed).zip(words()).collect();
+        }
+        words().map(|word| (text::folded(word).into(), word)).collect()
     }
 
     /// The first word (Họ), or nothing when the name is a single word.
@@ -127,13 +145,23 @@ impl PersonName {
     }
 }
 
+/// Apostrophes, and hyphens and dots other than those of [`PersonName::words`].
+const fn parts_folded_words_alone(c: char) -> bool {
+    matches!(c, '\'' | '`' | '´' | '‘' | '’' | 'ʼ' | '′' | '·' | '‐' | '‑' | '–' | '・')
+}
+
 fn is_name_character(c: char) -> bool {
     c == ' ' || is_name_letter(c) || is_combining_mark(c) || text::APOSTROPHES.contains(&c) || JOINERS.contains(&c)
 }
 
+/// Letters of Vietnamese names, which need no look into Unicode's tables.
+const fn is_vietnamese_letter(c: char) -> bool {
+    c.is_ascii_alphabetic() || matches!(c, 'à'..='ö' | '\u{1ea0}'..='\u{1ef9}')
+}
+
 /// U+02BC counts as a letter in Unicode, but alone it names nobody.
 fn is_name_letter(c: char) -> bool {
-    c.is_alphabetic() && !is_combining_mark(c) && !text::APOSTROPHES.contains(&c)
+    is_vietnamese_letter(c) || (c.is_alphabetic() && !is_combining_mark(c) && !text::APOSTROPHES.contains(&c))
 }
 
 #[cfg(test)]
@@ -193,7 +221,34 @@ mod tests {
         assert!(!shown.contains("Hùng") && !shown.contains("hung"), "{shown}");
     }
 
+    fn check_words(text: &str, words: &[(&str, &str)]) {
+        let name = PersonName::parse(text).unwrap();
+        let found = name.words();
+        assert!(found.iter().map(|(folded, word)| (&**folded, *word)).eq(words.iter().copied()), "{text:?}: {found:?}");
+    }
+
+    #[test]
+    fn a_name_has_its_words_in_two_forms() {
+        check_words("Lý  Thị-Hòa", &[("li", "lí"), ("thi", "thị"), ("hoa", "hoà")]);
+        check_words("K'Brêp Y.Ban", &[("k brep", "k'brêp"), ("y", "y"), ("ban", "ban")]);
+        check_words("王 K'Brêp", &[("", "王"), ("k brep", "k'brêp")]);
+        check_words("Ana·Maria 王", &[("ana maria", "ana·maria"), ("", "王")]);
+        check_words("An 王", &[("an", "an"), ("", "王")]);
+        check_words("王", &[("", "王")]);
+        check_words("Jr.", &[("jr", "jr")]);
+    }
+
     proptest! {
+        #[test]
+        fn words_are_folded_as_they_stand_alone(text in "([A-Za-zĂÂĐÊÔƠƯăâđêôơư王'’·–. -]|\u{301}){1,20}") {
+            if let Ok(name) = PersonName::parse(&text) {
+                for (folded, word) in name.words() {
+                    prop_assert_eq!(&*folded, crate::text::folded(word), "{}", word);
+                }
+                prop_assert_eq!(name.words().len(), name.canonical().split([' ', '-', '.']).filter(|w| !w.is_empty()).count());
+            }
+        }
+
         #[test]
         fn a_written_name_reads_back_as_itself(text in "[A-Za-zĂÂĐÊÔƠƯăâđêôơư\u{300}\u{301}\u{323}'. -]{1,40}") {
             if let Ok(name) = PersonName::parse(&text) {

@@ -66,11 +66,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn folded(&mut self, field: Field) -> Option<Sensitive<String>> {
-        self.draft.get(field).map(text::folded).filter(|text| !text.is_empty()).map(Sensitive::new)
+        self.draft.get(field).map(text::folded_of_tidy).filter(|text| !text.is_empty()).map(Sensitive::new)
     }
 
     pub(crate) fn name(&mut self, field: Field) -> Option<PersonName> {
-        self.read(field, PersonName::parse)
+        self.read(field, PersonName::of_tidy)
     }
 
     pub(crate) fn date(&mut self, field: Field) -> Option<PartialDate> {
@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
         self.require(field);
         let text = self.draft.get(field)?;
         if !text.starts_with(|c: char| c.is_ascii_digit()) {
-            return Some(Authority::Name(text::folded(text)));
+            return Some(Authority::Name(text::folded_of_tidy(text)));
         }
         let place = self.read(field, |text| Place::parse(text, edition))?;
         if let Err(error) = Gazetteer::builtin().check(&place) {

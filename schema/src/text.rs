@@ -26,7 +26,8 @@ pub(crate) fn is_tidy(text: &str) -> bool {
     matches!(tidied(text), Cow::Borrowed(_)) || tidy(text) == text
 }
 
-fn tidied(text: &str) -> Cow<'_, str> {
+/// What [`tidy`] makes of the text; the text itself where it is tidy in an obvious way.
+pub(crate) fn tidied(text: &str) -> Cow<'_, str> {
     if is_evidently_tidy(text) {
         return Cow::Borrowed(text);
     }
@@ -102,7 +103,12 @@ fn general_canonical(text: &str) -> String {
 /// marks or are spelt out (ø as o, ß as ss). Letters of other scripts have no such form and vanish, so the folded text
 /// of a name in Chinese characters is empty.
 pub fn folded(text: &str) -> String {
-    readings_of_tidy(&tidied(text)).1
+    folded_of_tidy(&tidied(text))
+}
+
+/// The folded reading of text that is tidy already.
+pub(crate) fn folded_of_tidy(tidy: &str) -> String {
+    vietnamese::folded(tidy).unwrap_or_else(|| general_folded(&general_canonical(tidy)))
 }
 
 /// The folded reading of canonical text.
@@ -154,7 +160,7 @@ impl Syllable {
 
     /// Writes the letters and then the tones, and starts the next syllable.
     fn finish_into(&mut self, out: &mut String) {
-        if ends_in_lone_y(&self.letters) {
+        if ends_in_lone_y(self.letters.iter().copied()) {
             self.letters.pop();
             self.letters.push('i');
         }
@@ -164,12 +170,12 @@ impl Syllable {
 }
 
 /// Whether y is the only vowel of the syllable and its last letter; the u of "qu" belongs to the consonant.
-fn ends_in_lone_y(letters: &[char]) -> bool {
-    let Some((&'y', onset)) = letters.split_last() else {
+fn ends_in_lone_y(mut letters: impl DoubleEndedIterator<Item = char> + Clone) -> bool {
+    if letters.next_back() != Some('y') {
         return false;
-    };
-    let is_consonant = |c: &char| *c == 'đ' || (c.is_ascii_lowercase() && !"aeiouy".contains(*c));
-    onset == ['q', 'u'] || (!onset.is_empty() && onset.iter().all(is_consonant))
+    }
+    let is_consonant = |c: char| c == 'đ' || (c.is_ascii_lowercase() && !"aeiouy".contains(c));
+    letters.clone().eq(['q', 'u']) || (letters.clone().next().is_some() && letters.all(is_consonant))
 }
 
 /// The letters of Latin alphabets that Unicode does not decompose: strokes, hooks and joined letters.

@@ -37,17 +37,46 @@ pub(super) struct Readings {
 
 /// Reads tidy text; `None` when it holds anything but ASCII and the letters of Vietnamese, or two tones in a syllable.
 pub(super) fn readings(tidy: &str) -> Option<Readings> {
+    let (mut canonical, mut folded) = (Canonical::of(tidy), Folded::of(tidy));
+    walk(tidy, |step| {
+        canonical.take(step);
+        folded.take(step);
+    })?;
+    Some(Readings { canonical: canonical.text, folded: folded.finish() })
+}
+
+/// The folded reading alone; `None` as for both.
+pub(super) fn folded(tidy: &str) -> Option<String> {
+    let mut folded = Folded::of(tidy);
+    walk(tidy, |step| folded.take(step))?;
+    Some(folded.finish())
+}
+
+/// What stands next in a text.
+#[derive(Clone, Copy)]
+enum Step {
+    /// A letter without its tone, in lower case.
+    Letter(char),
+    /// The end of some letters, with the tone that one of them had.
+    End(Option<char>),
+    /// ASCII that is no letter.
+    Other(char),
+}
+
+fn walk(tidy: &str, mut take: impl FnMut(Step)) -> Option<()> {
     let letters: &Letters = &LETTERS;
-    let mut readings =
-        Readings { canonical: String::with_capacity(tidy.len() + 8), folded: String::with_capacity(tidy.len()) };
-    let mut syllable = Vec::with_capacity(8);
-    let mut tone = None;
+    let (mut is_inside, mut tone) = (false, None);
     for c in tidy.chars() {
-        if c.is_ascii() && !c.is_ascii_alphabetic() {
-            readings.finish(&mut syllable, tone.take());
-            readings.pass(c);
+        if c.is_ascii_alphabetic() {
+            is_inside = true;
+            take(Step::Letter(c.to_ascii_lowercase()));
+        } else if c.is_ascii() {
+            if std::mem::take(&mut is_inside) {
+                take(Step::End(tone.take()));
+            }
+            take(Step::Other(c));
         } else if TONE_MARKS.contains(&c) {
-            if tone.replace(c).is_some() || syllable.is_empty() {
+            if tone.replace(c).is_some() || !is_inside {
                 return None;
             }
         } else {
@@ -55,44 +84,85 @@ pub(super) fn readings(tidy: &str) -> Option<Readings> {
             if mark.is_some() && tone.is_some() {
                 return None;
             }
-            syllable.push(letter);
-            tone = tone.or(mark);
+            (is_inside, tone) = (true, tone.or(mark));
+            take(Step::Letter(letter));
         }
     }
-    readings.finish(&mut syllable, tone);
-    readings.folded.truncate(readings.folded.trim_end().len());
-    Some(readings)
+    if is_inside {
+        take(Step::End(tone));
+    }
+    Some(())
 }
 
-impl Readings {
-    /// Writes the letters of a syllable and then its tone.
-    fn finish(&mut self, letters: &mut Vec<char>, tone: Option<char>) {
-        let Some(last) = letters.last().copied() else { return };
-        let last = if ends_in_lone_y(letters) { 'i' } else { last };
-        letters.pop();
-        self.canonical.extend(letters.iter());
-        match tone.map(|tone| (with_tone(last, tone), tone)) {
-            None => self.canonical.push(last),
-            Some((Some(toned), _)) => self.canonical.push(toned),
-            Some((None, tone)) => self.canonical.extend([last, tone]),
-        }
-        letters.push(last);
-        letters.iter_mut().for_each(|letter| *letter = without_marks(*letter));
-        if ends_in_lone_y(letters) {
-            letters.pop();
-            letters.push('i');
-        }
-        self.folded.extend(letters.drain(..));
+/// The canonical reading, as far as it is written.
+struct Canonical {
+    text: String,
+    /// Where the letters begin that are written now.
+    begin: usize,
+}
+
+impl Canonical {
+    fn of(tidy: &str) -> Self {
+        Self { text: String::with_capacity(tidy.len() + 8), begin: 0 }
     }
 
-    /// Writes what is no letter.
-    fn pass(&mut self, c: char) {
-        self.canonical.push(c);
-        if c.is_ascii_digit() {
-            self.folded.push(c);
-        } else if !self.folded.is_empty() && !self.folded.ends_with(' ') {
-            self.folded.push(' ');
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Letter(letter) => self.text.push(letter),
+            Step::Other(c) => {
+                self.text.push(c);
+                self.begin = self.text.len();
+            }
+            Step::End(tone) => {
+                respell_lone_y(&mut self.text, self.begin);
+                let toned = tone.and_then(|tone| with_tone(self.text.chars().next_back()?, tone));
+                if toned.is_some() {
+                    self.text.pop();
+                }
+                self.text.extend(toned.or(tone));
+            }
         }
+    }
+}
+
+/// The folded reading, as far as it is written.
+struct Folded {
+    text: String,
+    /// Where the letters begin that are written now.
+    begin: usize,
+}
+
+impl Folded {
+    fn of(tidy: &str) -> Self {
+        Self { text: String::with_capacity(tidy.len()), begin: 0 }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Letter(letter) => self.text.push(without_marks(letter)),
+            Step::End(_) => respell_lone_y(&mut self.text, self.begin),
+            Step::Other(c) => {
+                if c.is_ascii_digit() {
+                    self.text.push(c);
+                } else if !self.text.is_empty() && !self.text.ends_with(' ') {
+                    self.text.push(' ');
+                }
+                self.begin = self.text.len();
+            }
+        }
+    }
+
+    fn finish(mut self) -> String {
+        self.text.truncate(self.text.trim_end().len());
+        self.text
+    }
+}
+
+/// Writes i for a y that is the only vowel of the letters from `begin` on, and the last of them.
+fn respell_lone_y(text: &mut String, begin: usize) {
+    if text.ends_with('y') && ends_in_lone_y(text[begin..].chars()) {
+        text.pop();
+        text.push('i');
     }
 }
 
@@ -174,6 +244,7 @@ mod tests {
         let read = readings(text).unwrap();
         assert_eq!(read.canonical, general_canonical(text), "{text:?}");
         assert_eq!(read.folded, general_folded(&read.canonical), "{text:?}");
+        assert_eq!(folded(text), Some(read.folded), "{text:?}");
     }
 
     #[test]
@@ -199,7 +270,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_left_to_the_general_way() {
         for text in ["王小明", "José Müller", "\u{301}a", "Łukasz", "hòá"] {
-            assert!(readings(text).is_none(), "{text:?}");
+            assert!(readings(text).is_none() && folded(text).is_none(), "{text:?}");
         }
     }
 
@@ -217,7 +288,9 @@ mod tests {
             ),
         ) {
             let text = tidy(&String::from_iter(text));
-            if let Some(read) = readings(&text) {
+            let read = readings(&text);
+            prop_assert_eq!(folded(&text), read.as_ref().map(|read| read.folded.clone()));
+            if let Some(read) = read {
                 prop_assert_eq!(&read.canonical, &general_canonical(&text));
                 prop_assert_eq!(&read.folded, &general_folded(&read.canonical));
             }
