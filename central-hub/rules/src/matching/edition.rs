@@ -3,11 +3,12 @@
 //! Likeness must not move with what has been seen so far, so nothing here is ever counted while the nation is judged. A
 //! better table is a new edition with a new name, and a planned judgement of everything under it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use registry_schema::date::PartialDate;
 use registry_schema::sex::Sex;
+use rustc_hash::FxHashMap;
 
 use super::level::Level;
 
@@ -81,16 +82,18 @@ pub struct Thresholds {
 pub struct Edition {
     pub(crate) name: String,
     pub(crate) weights: Vec<i32>,
-    pub(crate) syllables: HashMap<(Table, Box<str>), i32>,
+    /// By [`Table`].
+    syllables: [FxHashMap<Box<str>, i32>; Table::NAMES.len()],
     pub(crate) unseen_bits: i32,
-    pub(crate) whole_names: HashMap<Box<str>, i32>,
+    pub(crate) whole_names: FxHashMap<Box<str>, i32>,
     pub(crate) whole_name_bits_max: i32,
-    variants: BTreeSet<(Box<str>, Box<str>)>,
+    /// The other forms of a folded syllable.
+    variants: BTreeMap<Box<[u8]>, BTreeSet<Box<[u8]>>>,
     fillers: BTreeSet<Box<str>>,
-    pub(crate) years: HashMap<i16, i32>,
-    pub(crate) days: HashMap<(u8, u8), i32>,
-    pub(crate) dates: HashMap<PartialDate, i32>,
-    pub(crate) place_words: HashMap<Box<str>, i32>,
+    pub(crate) years: FxHashMap<i16, i32>,
+    pub(crate) days: FxHashMap<(u8, u8), i32>,
+    pub(crate) dates: FxHashMap<PartialDate, i32>,
+    pub(crate) place_words: FxHashMap<Box<str>, i32>,
     pub(crate) place_word_bits: i32,
     pub(crate) place_bits_max: i32,
     pub(crate) people_bits: i32,
@@ -116,16 +119,16 @@ impl Edition {
         Self {
             name: name.to_owned(),
             weights: Level::ALL.iter().map(|level| level.national_weight()).collect(),
-            syllables: HashMap::new(),
+            syllables: Default::default(),
             unseen_bits: UNSEEN_BITS,
-            whole_names: HashMap::new(),
+            whole_names: FxHashMap::default(),
             whole_name_bits_max: WHOLE_NAME_BITS_MAX,
-            variants: BTreeSet::new(),
+            variants: BTreeMap::new(),
             fillers: BTreeSet::new(),
-            years: HashMap::new(),
-            days: HashMap::from([((1, 1), FIRST_OF_JANUARY_BITS)]),
-            dates: HashMap::new(),
-            place_words: HashMap::new(),
+            years: FxHashMap::default(),
+            days: FxHashMap::from_iter([((1, 1), FIRST_OF_JANUARY_BITS)]),
+            dates: FxHashMap::default(),
+            place_words: FxHashMap::default(),
             place_word_bits: PLACE_WORD_BITS,
             place_bits_max: PLACE_BITS_MAX,
             people_bits: PEOPLE_BITS,
@@ -147,16 +150,14 @@ impl Edition {
                 continue;
             };
             match table {
-                "variant" => {
-                    self.variants.extend([(value.into(), last.into()), (last.into(), value.into())]);
-                }
+                "variant" => self.learn_variant(value.as_bytes(), last.as_bytes()),
                 "filler" => {
                     self.fillers.insert(value.into());
                 }
                 _ => {
                     let table = Table::NAMES.iter().find(|(name, _)| *name == table);
                     if let (Some((_, table)), Ok(bits)) = (table, last.parse()) {
-                        self.syllables.insert((*table, value.into()), bits);
+                        self.syllables[*table as usize].insert(value.into(), bits);
                     }
                 }
             }
@@ -187,7 +188,7 @@ impl Edition {
 
     /// The rarity of a syllable in its place, and whether it is known there.
     pub(crate) fn syllable_bits(&self, position: Position, sex: Sex, folded: &str) -> (i32, bool) {
-        let look = |table| self.syllables.get(&(table, Box::from(folded))).copied();
+        let look = |table: Table| self.syllables[table as usize].get(folded).copied();
         let (male, female) = match position {
             Position::Family => (look(Table::Family), None),
             Position::Middle => (look(Table::MiddleMale), look(Table::MiddleFemale)),
@@ -210,16 +211,13 @@ impl Edition {
 
     /// Whether two folded syllables are forms of one name.
     pub(crate) fn is_variant(&self, a: &[u8], b: &[u8]) -> bool {
-        match (std::str::from_utf8(a), std::str::from_utf8(b)) {
-            (Ok(a), Ok(b)) => self.variants.contains(&(Box::from(a), Box::from(b))),
-            _ => false,
-        }
+        self.variants.get(a).is_some_and(|forms| forms.contains(b))
     }
 
     /// Learns that two words are forms of one name.
     pub(crate) fn learn_variant(&mut self, a: &[u8], b: &[u8]) {
-        if let (Ok(a), Ok(b)) = (std::str::from_utf8(a), std::str::from_utf8(b)) {
-            self.variants.extend([(a.into(), b.into()), (b.into(), a.into())]);
+        for (form, other) in [(a, b), (b, a)] {
+            self.variants.entry(form.into()).or_default().insert(other.into());
         }
     }
 

@@ -1,5 +1,7 @@
 //! Names compared: equal, alike but for slips, in another order, or different.
 
+use std::borrow::Cow;
+
 use registry_schema::name::PersonName;
 use registry_schema::sex::Sex;
 
@@ -67,7 +69,7 @@ impl Name {
                 0 => Position::Family,
                 _ => Position::Middle,
             };
-            let mut token = Token::new(&folded, &canonical);
+            let mut token = Token::new(&folded, canonical);
             (token.bits, token.known) = edition.syllable_bits(position, sex, &folded);
             tokens.push(token);
         }
@@ -142,10 +144,8 @@ impl Name {
 }
 
 /// The words of a name in folded and canonical form.
-fn words(name: &PersonName) -> Vec<(String, String)> {
-    let fold = |word: &str| (registry_schema::text::folded(word), word.to_owned());
-    let mut words: Vec<(String, String)> =
-        name.canonical().split([' ', '-', '.']).filter(|word| !word.is_empty()).map(fold).collect();
+fn words(name: &PersonName) -> Vec<(Cow<'_, str>, &str)> {
+    let mut words = name.words();
     if words.len() > WORDS_MAX {
         words.drain(WORDS_MAX - 1..words.len() - 1);
     }

@@ -20,8 +20,8 @@ pub(crate) struct Token {
     pub(crate) marked: bool,
     /// Whether the edition knows the word as a name of this place in a name.
     pub(crate) known: bool,
-    /// A short hash of the word with its marks.
-    marks: u16,
+    /// The CRC-32 of the word with its marks: words of one length that differ in four bytes in a row never share it.
+    marks: u32,
     /// -log2 of the word's share among names, in thousandths of a bit.
     pub(crate) bits: i32,
 }
@@ -45,13 +45,12 @@ impl Token {
             let rest = hash63("hotich token", &[bytes]).to_be_bytes();
             letters[LETTERS_MAX - 2..].copy_from_slice(&rest[6..]);
         }
-        let marks = hash63("hotich marks", &[canonical.as_bytes()]).to_be_bytes();
         Self {
             letters,
             len: u8::try_from(len).unwrap_or(u8::MAX),
             marked: folded != canonical,
             known: false,
-            marks: u16::from_be_bytes([marks[6], marks[7]]),
+            marks: crc32fast::hash(canonical.as_bytes()),
             bits: 0,
         }
     }
