@@ -161,8 +161,8 @@ impl Linker {
         };
         let age = |node: Node| (self.ages[self.places[&node.key]], node.role);
         let clusters = solve(nodes, edges, |node| self.side(node), apart, age);
-        let persons = clusters.into_iter().flat_map(|cluster| cluster.persons.into_values());
-        persons.filter(|nodes| nodes.len() > 1).map(|nodes| nodes.into_iter().collect()).collect()
+        let persons = clusters.into_iter().flat_map(|cluster| cluster.persons);
+        persons.filter(|nodes| nodes.len() > 1).collect()
     }
 
     fn side(&self, node: Node) -> Option<Side<'_>> {

@@ -62,17 +62,18 @@ pub(crate) struct Asked {
     pub(crate) scopes: FxHashSet<i64>,
 }
 
-/// What was loaded. A key that was asked for and is not there is known to be absent.
+/// What was loaded. A key that was asked for and is not there is known to be absent. What has no order here is looked up
+/// by key and never walked through.
 #[derive(Debug, Default)]
 pub struct Context {
     policy: Arc<Policy>,
     pub(crate) asked: Asked,
-    pub(crate) entries: BTreeMap<RecordKey, Stored>,
-    pub(crate) memberships: BTreeMap<Node, Membership>,
+    pub(crate) entries: FxHashMap<RecordKey, Stored>,
+    pub(crate) memberships: FxHashMap<Node, Membership>,
     pub(crate) verdicts: BTreeMap<Hash256, Verdict>,
     pub(crate) blocks: FxHashMap<i64, BTreeSet<Node>>,
     pub(crate) voids: BTreeSet<i64>,
-    pub(crate) clusters: BTreeMap<i64, BTreeSet<Node>>,
+    pub(crate) clusters: FxHashMap<i64, BTreeSet<Node>>,
     pub(crate) findings: BTreeMap<i64, Vec<Finding>>,
 }
 

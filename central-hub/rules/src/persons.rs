@@ -1,15 +1,16 @@
 //! Who is who inside a set of participants: clusters by likeness, persons by what remains after the cannot-links.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use registry_schema::field::Role;
 use registry_schema::ids::PersonId;
+use rustc_hash::FxHashMap;
 
 use crate::matching::{Likeness, Part, Relation};
 use crate::node::{Membership, Node};
 
-/// Participants of records in force, by node.
-pub type Parts<'a> = BTreeMap<Node, Part<'a>>;
+/// Participants of records in force, by node; looked up, and never walked through.
+pub type Parts<'a> = FxHashMap<Node, Part<'a>>;
 /// What is alike, by ordered pair of nodes.
 pub type Relations = BTreeMap<(Node, Node), Relation>;
 
@@ -27,13 +28,11 @@ pub struct Edge {
     pub strength: i32,
 }
 
-/// One cluster and the persons in it.
+/// Participants who are connected by likeness, and the persons among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
-    /// The least surrogate of the members.
-    pub id: i64,
-    /// The persons, each with its participants; ordered by person.
-    pub persons: BTreeMap<PersonId, BTreeSet<Node>>,
+    /// Of each person the participants, oldest first.
+    pub persons: Vec<Vec<Node>>,
 }
 
 /// Solves who is who among `nodes`, who hold both ends of every edge: a pure function of nodes and edges, in no particular
@@ -95,38 +94,46 @@ fn links(related: &[Node], edges: &[Edge]) -> Vec<Link> {
 }
 
 fn cluster<A: Ord>(related: &[Node], members: &[usize], persons: &Groups, age: impl Fn(Node) -> A) -> Cluster {
-    let id = members.iter().map(|member| related[*member].surrogate()).min().unwrap_or_default();
-    let heads: BTreeSet<usize> = members.iter().map(|member| persons.head[*member]).collect();
-    let persons = heads
-        .into_iter()
-        .map(|head| {
-            let nodes: BTreeSet<Node> = persons.members[head].iter().map(|member| related[*member]).collect();
-            let oldest = nodes.iter().min_by_key(|node| age(**node));
-            (PersonId(oldest.expect("a person has at least one participant").surrogate()), nodes)
-        })
-        .collect();
-    Cluster { id, persons }
+    let mut heads: Vec<usize> = members.iter().map(|member| persons.head[*member]).collect();
+    heads.sort_unstable();
+    heads.dedup();
+    let person = |head: usize| {
+        let mut nodes: Vec<Node> = persons.members[head].iter().map(|member| related[*member]).collect();
+        nodes.sort_by_key(|node| age(*node));
+        nodes
+    };
+    Cluster { persons: heads.into_iter().map(person).collect() }
 }
 
 impl Cluster {
     /// Somebody who is like no other.
     fn of_one(node: Node) -> Self {
-        let Membership { cluster, person } = node.alone();
-        Self { id: cluster, persons: BTreeMap::from([(person, BTreeSet::from([node]))]) }
+        Self { persons: vec![vec![node]] }
     }
 
-    /// Where each participant belongs.
-    pub fn memberships(&self) -> impl Iterator<Item = (Node, Membership)> + '_ {
-        let several = self.persons.values().map(BTreeSet::len).sum::<usize>() > 1;
-        let cluster = self.id;
-        self.persons.iter().filter(move |_| several).flat_map(move |(person, nodes)| {
-            nodes.iter().map(move |node| (*node, Membership { cluster, person: *person }))
-        })
+    /// The least surrogate of the participants.
+    #[must_use]
+    pub fn id(&self) -> i64 {
+        self.nodes().map(Node::surrogate).min().expect("a cluster has at least one participant")
+    }
+
+    /// Where each participant belongs; who is like no other belongs nowhere.
+    #[must_use]
+    pub fn memberships(&self) -> Vec<(Node, Membership)> {
+        if self.nodes().nth(1).is_none() {
+            return Vec::new();
+        }
+        let cluster = self.id();
+        let memberships = self.persons.iter().flat_map(|nodes| {
+            let person = PersonId(nodes[0].surrogate());
+            nodes.iter().map(move |node| (*node, Membership { cluster, person }))
+        });
+        memberships.collect()
     }
 
     /// Every participant of the cluster.
     pub fn nodes(&self) -> impl Iterator<Item = Node> + '_ {
-        self.persons.values().flatten().copied()
+        self.persons.iter().flatten().copied()
     }
 }
 
@@ -241,6 +248,8 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -277,10 +286,10 @@ mod tests {
         let nodes: BTreeSet<Node> = edges.iter().flat_map(|edge| [edge.pair.0, edge.pair.1]).collect();
         for edges in [edges.clone(), edges.iter().rev().copied().collect()] {
             let clusters = solve(nodes.clone(), &edges, |node| node, |a, b| apart.contains(&(*a, *b)), |node| node);
-            let mut persons: Vec<BTreeSet<Node>> = clusters.into_iter().flat_map(|c| c.persons.into_values()).collect();
-            persons.retain(|nodes| nodes.len() > 1);
+            let persons = clusters.into_iter().flat_map(|cluster| cluster.persons);
+            let mut persons: Vec<Vec<Node>> = persons.filter(|nodes| nodes.len() > 1).collect();
             persons.sort();
-            let expected: Vec<BTreeSet<Node>> =
+            let expected: Vec<Vec<Node>> =
                 expected.iter().map(|person| person.iter().map(|number| node(*number)).collect()).collect();
             assert_eq!(persons, expected);
         }

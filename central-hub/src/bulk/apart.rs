@@ -25,14 +25,15 @@ pub(crate) fn apart<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<JoinHandle<T>, BulkError> {
     let runtime = Handle::current();
-    let begin = move || {
-        // Made here, so that its threads give way as well.
-        match rayon::ThreadPoolBuilder::new().build() {
-            Ok(pool) => pool.install(|| runtime.block_on(work)),
-            Err(_) => runtime.block_on(work),
-        }
-    };
-    begun(begin)
+    begun(move || in_a_pool(|| runtime.block_on(work)))
+}
+
+/// Has threads of its own for whatever is shared out: made here, so that they give way as the calling one does.
+fn in_a_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    match rayon::ThreadPoolBuilder::new().build() {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
+    }
 }
 
 fn begun<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, BulkError> {
@@ -58,6 +59,13 @@ pub(super) async fn on_a_thread<T: Send + 'static>(
             Ok(()) => Err(BulkError::Interrupted),
         },
     }
+}
+
+/// The same, for work that is shared out to every processor.
+pub(super) async fn on_threads<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BulkError> + Send + 'static,
+) -> Result<T, BulkError> {
+    on_a_thread(|| in_a_pool(work)).await
 }
 
 #[cfg(test)]

@@ -5,15 +5,16 @@ use std::path::Path;
 
 use hub_rules::islands::{Cut, Islands, Settled as Record};
 use hub_store::postgres::Aside;
+use rayon::prelude::*;
 use registry_schema::ids::RecordKey;
 use tokio::sync::mpsc;
 
-use super::apart::on_a_thread;
+use super::apart::on_threads;
 use super::items::{Arrived, Numbered, Stand};
 use super::spool::{PARTS, Spool, Spooled};
 use super::{BulkError, Step, Watch};
 
-/// Records that are poured together: some ten megabytes.
+/// Records that are settled on all processors, and that are poured together: some ten megabytes, up to twice as much.
 const POUR_RECORDS: usize = 8_000;
 
 /// Records by number.
@@ -46,7 +47,7 @@ pub(super) async fn settle(
         spoken_of: BTreeMap::new(),
         records: 0,
     };
-    let settler = tokio::spawn(on_a_thread(move || settling.all(&states, &poured)));
+    let settler = tokio::spawn(on_threads(move || settling.all(&states, &poured)));
     let mut records = 0;
     while let Some(settled) = taken.recv().await {
         let settled: Vec<Record> = settled;
@@ -74,9 +75,16 @@ impl Settling {
         for part in 0..PARTS {
             let mut arrived = states.consume(part)?;
             arrived.sort_by_key(|arrived| arrived.key);
-            for of_one in arrived.chunk_by(|one, other| one.key == other.key) {
-                waiting.extend(self.one(part, of_one)?);
-                if waiting.len() == POUR_RECORDS {
+            let records: Vec<&[Arrived]> = arrived.chunk_by(|one, other| one.key == other.key).collect();
+            for records in records.chunks(POUR_RECORDS) {
+                let settled: Vec<Option<Record>> = records.par_iter().map(|of_one| settled(of_one)).collect();
+                for (record, of_one) in settled.iter().zip(records) {
+                    if let Some(record) = record {
+                        self.put(part, record, of_one)?;
+                    }
+                }
+                waiting.extend(settled.into_iter().flatten());
+                if waiting.len() >= POUR_RECORDS {
                     let full = std::mem::replace(&mut waiting, Vec::with_capacity(POUR_RECORDS));
                     poured.blocking_send(full).map_err(|_| BulkError::Interrupted)?;
                 }
@@ -87,17 +95,14 @@ impl Settling {
         Ok(Settled { records: self.records, islands: self.islands, states, stands, spoken_of: self.spoken_of })
     }
 
-    fn one(&mut self, part: usize, arrived: &[Arrived]) -> Result<Option<Record>, BulkError> {
-        let key = arrived[0].key;
-        let Some(settled) = Record::of(key, arrived.iter().map(|arrived| arrived.state.clone())) else {
-            return Ok(None);
-        };
+    fn put(&mut self, part: usize, record: &Record, arrived: &[Arrived]) -> Result<(), BulkError> {
         let number = self.islands.add().ok_or(BulkError::TooMany)?;
         self.records += 1;
-        for (block, node) in &settled.blocks {
+        for (block, node) in &record.blocks {
             let block_part = usize::try_from(block.cast_unsigned() >> 48).unwrap_or_default();
             self.stands.put(block_part, &Stand { block: *block, number, node: *node })?;
         }
+        let key = record.present.key;
         if self.wanted.contains(&key) {
             self.spoken_of.insert(key, number);
         }
@@ -105,6 +110,11 @@ impl Settling {
             let arrived = Arrived { key, state: arrived.state.clone() };
             self.states.put(part, &Numbered { number, arrived })?;
         }
-        Ok(Some(settled))
+        Ok(())
     }
+}
+
+/// A record of which these states arrived.
+fn settled(arrived: &[Arrived]) -> Option<Record> {
+    Record::of(arrived[0].key, arrived.iter().map(|arrived| arrived.state.clone()))
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use registry_schema::ids::RecordKey;
+use rustc_hash::FxHashMap;
 
 use super::judge::Judged;
 use super::merge::{Merged, MergedRecord};
@@ -103,8 +104,9 @@ fn held(plan: &mut Plan, context: &Context, key: RecordKey, record: &MergedRecor
 }
 
 fn members(plan: &mut Plan, context: &Context, reach: &Reach<'_>, judged: &Judged) {
-    let after: BTreeMap<Node, Membership> = judged.clusters.iter().flat_map(|cluster| cluster.memberships()).collect();
-    let everybody: BTreeSet<Node> = reach.everybody().collect();
+    let after: FxHashMap<Node, Membership> = judged.clusters.iter().flat_map(|cluster| cluster.memberships()).collect();
+    let mut everybody: Vec<Node> = reach.everybody().collect();
+    everybody.sort_unstable();
     for node in everybody {
         let (old, new) = (context.membership(node), after.get(&node).copied());
         if old == new {

@@ -8,7 +8,7 @@ use registry_schema::ids::RecordKey;
 
 use super::crowds::Crowds;
 use super::merge::Merged;
-use super::reach::Reach;
+use super::reach::{Reach, has};
 use crate::context::Context;
 use crate::finding::{Finding, FindingId};
 use crate::matching::{self, Part, Relation};
@@ -57,10 +57,11 @@ pub(super) fn judge(context: &Context, merged: &Merged<'_>, reach: &Reach<'_>) -
     };
     let edges: Vec<Edge> = relations.iter().map(edge).collect();
     let age = |node: Node| (parts[&node].entry.age(), node.role);
-    let clusters = persons::solve(parts.keys().copied(), &edges, |node| parts[&node], apart, age);
+    let everybody = reach.everybody().filter(|node| parts.contains_key(node));
+    let clusters = persons::solve(everybody, &edges, |node| parts[&node], apart, age);
     let scene = Scene::new(&parts, &relations, &clusters, &by_pair, context.policy());
     let in_reach =
-        |cluster: &&Cluster| cluster.nodes().any(|node| reach.joined.contains(&node) || reach.judged.contains(&node));
+        |cluster: &&Cluster| cluster.nodes().any(|node| has(&reach.joined, &node) || has(&reach.judged, &node));
     let in_reach: Vec<&Cluster> = clusters.iter().filter(in_reach).collect();
     let in_clusters = on_all(in_reach, |cluster| judge_cluster(&scene, cluster)).into_iter().flatten();
     let in_blocks = naturals(&records, reach).into_iter();

@@ -17,17 +17,17 @@ use crate::reading::Reading;
 pub(super) struct Ground {
     crowds: Touched,
     /// The participants of the records that change, as they were and as they will be.
-    own: BTreeSet<Node>,
+    own: Vec<Node>,
     /// The natural keys of these records.
     naturals: BTreeSet<i64>,
     /// Everybody who stands in a block with such a record.
-    mates: BTreeSet<Node>,
+    mates: Vec<Node>,
 }
 
 impl Ground {
     fn of(context: &Context, changes: &[Change<'_>]) -> Self {
         let crowds = Crowds::of(context, changes);
-        let (mut own, mut naturals, mut mates) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut own, mut naturals, mut mates) = (Vec::new(), BTreeSet::new(), Vec::new());
         for change in changes {
             for reading in change.before.into_iter().chain([change.after]) {
                 let Some(record) = reading.in_force() else { continue };
@@ -36,6 +36,8 @@ impl Ground {
                 mates.extend(beside(context, &crowds, reading));
             }
         }
+        put_in_order(&mut own);
+        put_in_order(&mut mates);
         Self { crowds: crowds.into_touched(), own, naturals, mates }
     }
 }
@@ -46,17 +48,17 @@ fn beside<'a>(context: &'a Context, crowds: &'a Crowds<'_>, reading: &'a Reading
     of_blocks.filter(|(block, _)| !crowds.stays_crowded(*block)).flat_map(|(_, mates)| mates.iter().copied())
 }
 
-/// The reach of a batch. Computed again after each load until nothing new turns up.
+/// The reach of a batch. Computed again after each load until nothing new turns up. Participants are in order, each once.
 #[derive(Debug, Default)]
 pub(super) struct Reach<'a> {
     /// Which blocks are crowded.
     pub(super) crowds: Crowds<'a>,
     /// Participants whose clusters may change, with everybody in those clusters.
-    pub(super) joined: BTreeSet<Node>,
+    pub(super) joined: Vec<Node>,
     /// Participants of further clusters whose findings may change: the spouses of the joined.
-    pub(super) judged: BTreeSet<Node>,
+    pub(super) judged: Vec<Node>,
     /// Participants who are only looked at: the spouses of the judged.
-    pub(super) seen: BTreeSet<Node>,
+    pub(super) seen: Vec<Node>,
     /// Natural keys whose findings may change.
     pub(super) naturals: BTreeSet<i64>,
     /// Where something may have been found before; told once nothing else is missing.
@@ -104,7 +106,7 @@ impl<'a> Reach<'a> {
     fn meet(&mut self, context: &Context, mate: Node) {
         self.want_record(context, mate.key);
         if mate.role != Role::Entry {
-            self.joined.insert(mate);
+            self.joined.push(mate);
         } else if let Some(record) = context.entries.get(&mate.key).and_then(|stored| stored.present.in_force()) {
             self.joined.extend(record.participants().map(|person| Node::new(mate.key, person.role)));
         }
@@ -143,10 +145,10 @@ impl<'a> Reach<'a> {
         let request = &mut self.request;
         spread(context, &mut self.joined, request);
         let joined = &self.joined;
-        let mut judged = spouses(joined.iter(), |spouse| joined.contains(spouse));
+        let mut judged = spouses(joined.iter(), |spouse| has(joined, spouse));
         spread(context, &mut judged, request);
-        judged.retain(|node| !joined.contains(node));
-        let known = |node: &Node| joined.contains(node) || judged.contains(node);
+        judged.retain(|node| !has(joined, node));
+        let known = |node: &Node| has(joined, node) || has(&judged, node);
         let mut seen = spouses(joined.iter().chain(&judged), known);
         spread(context, &mut seen, request);
         seen.retain(|node| !known(node));
@@ -160,7 +162,7 @@ impl<'a> Reach<'a> {
             Some(membership) => Some(membership.cluster),
             None => is_known(node.key).then(|| node.surrogate()),
         };
-        let of_nodes = self.joined.union(&self.judged).filter_map(scope);
+        let of_nodes = self.joined.iter().chain(&self.judged).filter_map(scope);
         self.scopes = self.naturals.iter().copied().chain(of_nodes).collect();
         let unknown = self.scopes.iter().filter(|scope| !context.asked.scopes.contains(scope));
         self.request.scopes = unknown.copied().collect();
@@ -193,14 +195,16 @@ fn first_request(context: &Context, batch: &Batch, changes: &[Change<'_>]) -> Re
 }
 
 /// Adds everybody in the clusters of some participants as they were, and asks for all their records.
-fn spread(context: &Context, nodes: &mut BTreeSet<Node>, request: &mut Request) {
-    let clusters: BTreeSet<i64> = nodes.iter().filter_map(|node| Some(context.membership(*node)?.cluster)).collect();
+fn spread(context: &Context, nodes: &mut Vec<Node>, request: &mut Request) {
+    let mut clusters: Vec<i64> = nodes.iter().filter_map(|node| Some(context.membership(*node)?.cluster)).collect();
+    put_in_order(&mut clusters);
     for cluster in clusters {
         if !context.asked.clusters.contains(&cluster) {
             request.clusters.insert(cluster);
         }
         nodes.extend(context.clusters.get(&cluster).into_iter().flatten());
     }
+    put_in_order(nodes);
     let mut last = None;
     for node in nodes.iter().filter(|node| last.replace(node.key) != Some(node.key)) {
         if !context.asked.records.contains(&node.key) {
@@ -210,11 +214,22 @@ fn spread(context: &Context, nodes: &mut BTreeSet<Node>, request: &mut Request) 
 }
 
 /// Those who are married to some participants and are not known yet.
-fn spouses<'n>(nodes: impl Iterator<Item = &'n Node>, known: impl Fn(&Node) -> bool) -> BTreeSet<Node> {
+fn spouses<'n>(nodes: impl Iterator<Item = &'n Node>, known: impl Fn(&Node) -> bool) -> Vec<Node> {
     let married = nodes.filter_map(|node| match node.role {
         Role::Husband => Some(Node::new(node.key, Role::Wife)),
         Role::Wife => Some(Node::new(node.key, Role::Husband)),
         _ => None,
     });
     married.filter(|spouse| !known(spouse)).collect()
+}
+
+/// Whether somebody is among participants that are in order.
+pub(super) fn has(nodes: &[Node], node: &Node) -> bool {
+    nodes.binary_search(node).is_ok()
+}
+
+/// Each once, in order. What comes is made of pieces that are in order already, which a stable sort merges.
+fn put_in_order<T: Ord>(items: &mut Vec<T>) {
+    items.sort();
+    items.dedup();
 }

@@ -30,6 +30,7 @@ use registry_schema::field::Role;
 use registry_schema::record::Participant;
 
 use crate::finding::Evidence;
+use crate::node::Node;
 use crate::reading::Entry;
 
 /// How alike two participants are.
@@ -75,6 +76,12 @@ pub struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
+    /// The participant.
+    #[must_use]
+    pub const fn node(&self) -> Node {
+        Node::new(self.entry.key, self.person.role)
+    }
+
     fn side(self) -> Option<Side<'a>> {
         Side::new(self.profile, self.person.role)
     }

@@ -5,17 +5,16 @@
 
 use registry_schema::date::PartialDate;
 
-use super::scene::{Person, Scene};
+use super::scene::{Person, Scene, Subject};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
 use crate::matching::Part;
-use crate::persons::Cluster;
 
 /// Completed years above which nobody is held to have lived.
 const LIFE_YEARS_MAX: i32 = 110;
 
 /// Finds deaths that end a life too long.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    scene.persons(cluster).iter().flat_map(in_life).collect()
+pub(crate) fn find(_: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
+    subject.persons.iter().flat_map(in_life).collect()
 }
 
 fn in_life(person: &Person<'_>) -> Vec<Finding> {

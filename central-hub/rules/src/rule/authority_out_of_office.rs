@@ -6,19 +6,16 @@
 //! leaves no doubt accuses.
 
 use registry_schema::date::PartialDate;
-use registry_schema::field::Role;
 use registry_schema::place::{Edition, Gazetteer, Place};
 use registry_schema::record::Authority;
 
-use super::scene::Scene;
+use super::scene::{Scene, Subject};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
-use crate::persons::Cluster;
 use crate::reading::Entry;
 
 /// Finds entries of offices that were not in office; each is told by its principal.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    let principals = cluster.nodes().filter(|node| matches!(node.role, Role::Child | Role::Deceased | Role::Husband));
-    principals.filter_map(|node| judge(scene.parts.get(&node)?.entry)).collect()
+pub(crate) fn find(_: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
+    subject.principals().filter_map(|part| judge(part.entry)).collect()
 }
 
 fn judge(entry: Entry<'_>) -> Option<Finding> {

@@ -5,14 +5,13 @@
 
 use registry_schema::date::PartialDate;
 
-use super::scene::{Person, Scene};
+use super::scene::{Person, Scene, Subject};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
 use crate::matching::Part;
-use crate::persons::Cluster;
 
 /// Finds deaths that are dated before the birth of the person.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    scene.persons(cluster).iter().flat_map(in_life).collect()
+pub(crate) fn find(_: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
+    subject.persons.iter().flat_map(in_life).collect()
 }
 
 fn in_life(person: &Person<'_>) -> Vec<Finding> {

@@ -6,16 +6,6 @@
 //! speaks for it, `one_number_two_people` asks instead, and where nothing else speaks against it,
 //! `two_numbers_one_person`.
 
-use super::one_event;
-use super::scene::Scene;
-use crate::finding::{Finding, Rule};
-use crate::persons::Cluster;
-
-/// Finds events that were registered twice.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    one_event::find(scene, cluster, Rule::DoubleRegistration)
-}
-
 #[cfg(test)]
 mod tests {
     use crate::scenario::check;

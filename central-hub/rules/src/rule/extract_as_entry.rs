@@ -9,15 +9,7 @@ use registry_schema::place::{Gazetteer, Place, ProvinceCode};
 use registry_schema::record::Authority;
 
 use super::one_event;
-use super::scene::Scene;
-use crate::finding::{Finding, Rule};
-use crate::persons::Cluster;
 use crate::reading::Entry;
-
-/// Finds extracts under another natural key than the entry's; `same_key` finds those under the same.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    one_event::find(scene, cluster, Rule::ExtractAsEntry)
-}
 
 /// Which of two entries of one event is an extract; of two extracts the younger is attached to the older.
 pub(crate) fn extract_among(a: Entry<'_>, b: Entry<'_>) -> Option<RecordKey> {

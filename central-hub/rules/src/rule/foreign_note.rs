@@ -6,16 +6,7 @@
 
 use registry_schema::record::RegistrationType;
 
-use super::one_event;
-use super::scene::Scene;
-use crate::finding::{Finding, Rule};
-use crate::persons::Cluster;
 use crate::reading::Entry;
-
-/// Finds notes of foreign acts that repeat an entry.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    one_event::find(scene, cluster, Rule::ForeignNote)
-}
 
 /// Whether just one of two entries is the note of an act abroad.
 pub(crate) fn notes_foreign_act(a: Entry<'_>, b: Entry<'_>) -> bool {

@@ -2,13 +2,12 @@
 //!
 //! Reason: a marriage is registered in the presence of both parties (Law on Civil Status 60/2014/QH13, art. 18).
 
-use super::scene::{Person, Scene};
+use super::scene::{Person, Scene, Subject};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
-use crate::persons::Cluster;
 
 /// Finds marriages that begin after a spouse's death.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    scene.persons(cluster).iter().flat_map(in_life).collect()
+pub(crate) fn find(_: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
+    subject.persons.iter().flat_map(in_life).collect()
 }
 
 fn in_life(person: &Person<'_>) -> Vec<Finding> {

@@ -9,10 +9,9 @@ use registry_schema::date::PartialDate;
 use registry_schema::field::Role;
 use registry_schema::marriage::Marriage;
 
-use super::scene::{Person, Scene};
+use super::scene::{Person, Scene, Subject};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
 use crate::matching::Part;
-use crate::persons::Cluster;
 
 /// The completed years that a law asks of the spouses.
 struct Law {
@@ -30,8 +29,8 @@ const LAWS: [Law; 2] = [
 ];
 
 /// Finds spouses who were certainly under age.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    scene.persons(cluster).iter().flat_map(in_life).collect()
+pub(crate) fn find(_: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
+    subject.persons.iter().flat_map(in_life).collect()
 }
 
 /// An annulled marriage is over because it was found void; nothing is left to decide.

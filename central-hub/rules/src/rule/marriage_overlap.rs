@@ -8,18 +8,17 @@ use registry_schema::date::PartialDate;
 use registry_schema::field::Role;
 use registry_schema::marriage::Marriage;
 
-use super::scene::{Person, Scene, pairs};
+use super::scene::{Person, Scene, Subject, pairs};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
 use crate::matching::{Part, same_couple};
 use crate::node::Node;
-use crate::persons::Cluster;
 
 /// A marriage of a person, with the day on which it began.
 type Begun<'a> = (Part<'a>, &'a Marriage, PartialDate);
 
 /// Finds persons in two open marriages at once.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    scene.persons(cluster).iter().flat_map(|person| in_life(scene, person)).collect()
+pub(crate) fn find(scene: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
+    subject.persons.iter().flat_map(|person| in_life(scene, person)).collect()
 }
 
 fn in_life(scene: &Scene<'_>, person: &Person<'_>) -> Vec<Finding> {

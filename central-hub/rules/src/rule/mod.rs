@@ -24,18 +24,16 @@ mod one_event;
 pub(crate) mod scene;
 
 pub(crate) use one_event::held_apart;
-pub use scene::{Person, Scene};
+pub use scene::{Person, Scene, Subject};
 
 use crate::finding::Finding;
 use crate::persons::Cluster;
 use crate::reading::Entry;
 
 /// Rules that look at one cluster of participants.
-const CLUSTER_RULES: &[fn(&Scene<'_>, &Cluster) -> Vec<Finding>] = &[
-    double_registration::find,
-    re_registration::find,
-    foreign_note::find,
-    extract_as_entry::find,
+const CLUSTER_RULES: &[fn(&Scene<'_>, &Subject<'_>) -> Vec<Finding>] = &[
+    // Double and re-registrations, notes of foreign acts and extracts: each pair of entries has one of them.
+    one_event::find,
     one_number_two_people::find,
     two_numbers_one_person::find,
     number_contradiction::find,
@@ -53,8 +51,9 @@ const CLUSTER_RULES: &[fn(&Scene<'_>, &Cluster) -> Vec<Finding>] = &[
 /// Everything that is found in one cluster; the scope of each finding is the cluster.
 #[must_use]
 pub fn judge_cluster(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    let findings = CLUSTER_RULES.iter().flat_map(|rule| rule(scene, cluster));
-    findings.map(|finding| Finding { scope: cluster.id, ..finding }).collect()
+    let subject = scene.subject(cluster);
+    let findings = CLUSTER_RULES.iter().flat_map(|rule| rule(scene, &subject));
+    findings.map(|finding| Finding { scope: cluster.id(), ..finding }).collect()
 }
 
 /// Everything that is found among the entries of one natural key; the scope of each finding is the key's block.

@@ -4,19 +4,16 @@
 //! contradiction is a slip in one of the two. Everybody in the entry is judged, mothers and fathers too; the entry is told
 //! once, by its principal.
 
-use registry_schema::field::Role;
 use registry_schema::personal_number::NumberContradiction;
 use registry_schema::record::Participant;
 
-use super::scene::Scene;
+use super::scene::{Scene, Subject};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
-use crate::persons::Cluster;
 use crate::reading::Entry;
 
 /// Finds entries in which somebody bears a number that speaks of somebody else.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    let principals = cluster.nodes().filter(|node| matches!(node.role, Role::Child | Role::Deceased | Role::Husband));
-    principals.filter_map(|node| judge(scene.parts.get(&node)?.entry)).collect()
+pub(crate) fn find(_: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
+    subject.principals().filter_map(|part| judge(part.entry)).collect()
 }
 
 fn judge(entry: Entry<'_>) -> Option<Finding> {

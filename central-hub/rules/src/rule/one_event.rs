@@ -12,12 +12,10 @@ use super::foreign_note::notes_foreign_act;
 use super::marriage_overlap::spouse;
 use super::one_number_two_people;
 use super::re_registration::re_registered;
-use super::scene::{Scene, pairs};
+use super::scene::{Scene, Subject, pairs};
 use super::two_numbers_one_person;
 use crate::finding::{Certainty, Evidence, Finding, Rule};
 use crate::matching::{Likeness, PRINCIPALS, Part, dates_compatible, same_couple};
-use crate::node::Node;
-use crate::persons::Cluster;
 use crate::policy::{Policy, Treatment};
 use crate::reading::Entry;
 use crate::verdict::Answer;
@@ -35,17 +33,13 @@ pub(crate) fn teller(a: Entry<'_>, b: Entry<'_>) -> Rule {
     }
 }
 
-/// Pairs of entries that speak of one event under two natural keys, as far as `rule` tells of them.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster, rule: Rule) -> Vec<Finding> {
-    let principals: Vec<Part<'_>> = cluster
-        .nodes()
-        .filter(|node| matches!(node.role, Role::Child | Role::Deceased | Role::Husband))
-        .filter_map(|node| scene.parts.get(&node).copied())
-        .collect();
+/// Finds pairs of entries that speak of one event under two natural keys; each is told by the rule for it.
+pub(crate) fn find(scene: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
+    let principals: Vec<Part<'_>> = subject.principals().collect();
     let one_event = pairs(&principals)
-        .filter(|(a, b)| !one_key(a.entry, b.entry) && teller(a.entry, b.entry) == rule)
-        .filter(|(a, b)| may_be_one_event(*a, *b) || one_marriage(scene, *a, *b));
-    one_event.filter_map(|(a, b)| judge(scene, rule, a, b)).collect()
+        .filter(|(a, b)| may_be_one_event(*a, *b) || one_marriage(scene, *a, *b))
+        .filter(|(a, b)| !one_key(a.entry, b.entry));
+    one_event.filter_map(|(a, b)| judge(scene, teller(a.entry, b.entry), a, b)).collect()
 }
 
 /// Whether two people stay apart until somebody answers: their entries would be linked, and the policy says to ask.
@@ -91,8 +85,7 @@ fn one_marriage(scene: &Scene<'_>, a: Part<'_>, b: Part<'_>) -> bool {
         (Some(end), Some(begun)) => !begun.definitely_before(end),
         _ => false,
     };
-    let node = |part: Part<'_>| Node::new(part.entry.key, part.person.role);
-    scene.same_person(node(a), node(b))
+    scene.same_person(a.node(), b.node())
         && scene.same_person(spouse(a), spouse(b))
         && !ended(one, other)
         && !ended(other, one)
@@ -100,7 +93,7 @@ fn one_marriage(scene: &Scene<'_>, a: Part<'_>, b: Part<'_>) -> bool {
 
 fn judge(scene: &Scene<'_>, rule: Rule, a: Part<'_>, b: Part<'_>) -> Option<Finding> {
     let records = vec![a.entry.key, b.entry.key];
-    let nodes = (Node::new(a.entry.key, a.person.role), Node::new(b.entry.key, b.person.role));
+    let nodes = (a.node(), b.node());
     let relation = scene.relations.get(&(nodes.0.min(nodes.1), nodes.0.max(nodes.1)));
     let evidence = relation.map_or_else(|| vec![by_a_third()], |relation| relation.evidence());
     let chosen = extract_among(a.entry, b.entry);

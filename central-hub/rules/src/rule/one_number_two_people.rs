@@ -4,25 +4,22 @@
 //! Identification 59/2014/QH13, art. 12). It has no check digit, so a wrong digit can make it another's number; which of
 //! the two entries is wrong is known to the books only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use registry_schema::personal_number::PersonalNumber;
 
-use super::scene::{Scene, pairs};
+use super::scene::{Scene, Subject, pairs};
 use crate::finding::{Certainty, Finding, Rule};
 use crate::matching::{Likeness, Part, Relation, compare};
-use crate::node::Node;
-use crate::persons::Cluster;
 
 /// Bearers of one number up to which every pair is told. A number that was typed to fill the field stands in thousands
 /// of entries; then each is told with its neighbour only, or the findings would grow with the square.
 const BEARERS_PAIRED_MAX: usize = 12;
 
 /// Finds people who bear the number of somebody else.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    let nodes: BTreeSet<Node> = cluster.nodes().collect();
+pub(crate) fn find(_: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
     let mut bearers: BTreeMap<PersonalNumber, Vec<Part<'_>>> = BTreeMap::new();
-    for part in nodes.iter().filter_map(|node| scene.parts.get(node)) {
+    for part in &subject.parts {
         if let Some(number) = part.person.personal_number {
             bearers.entry(number).or_default().push(*part);
         }

@@ -8,17 +8,16 @@ use registry_schema::date::PartialDate;
 use registry_schema::field::Role;
 use registry_schema::record::Act;
 
-use super::scene::{Person, Scene};
+use super::scene::{Person, Scene, Subject};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
 use crate::matching::Part;
-use crate::persons::Cluster;
 
 /// Days after the death of the father within which his child can be born.
 const FATHER_DAYS_MAX: i64 = 300;
 
 /// Finds births that name a parent who was dead.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    scene.persons(cluster).iter().flat_map(in_life).collect()
+pub(crate) fn find(_: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
+    subject.persons.iter().flat_map(in_life).collect()
 }
 
 fn in_life(person: &Person<'_>) -> Vec<Finding> {

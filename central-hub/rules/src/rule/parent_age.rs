@@ -8,9 +8,8 @@ use registry_schema::date::PartialDate;
 use registry_schema::field::Role;
 use registry_schema::record::{Act, Participant};
 
-use super::scene::Scene;
+use super::scene::{Scene, Subject};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
-use crate::persons::Cluster;
 
 /// Completed years below which nobody is held to be a parent.
 const PARENT_YEARS_MIN: i32 = 12;
@@ -18,10 +17,10 @@ const PARENT_YEARS_MIN: i32 = 12;
 const MOTHER_YEARS_MAX: i32 = 60;
 
 /// Finds births whose parents are too young or too old; each is told by the child.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    let children = cluster.nodes().filter(|node| node.role == Role::Child);
-    let births = children.filter_map(|node| match &scene.parts.get(&node)?.entry.record.act {
-        Act::Birth(birth) => Some((node.key, implausible(birth))),
+pub(crate) fn find(_: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
+    let children = subject.parts.iter().filter(|part| part.person.role == Role::Child);
+    let births = children.filter_map(|part| match &part.entry.record.act {
+        Act::Birth(birth) => Some((part.entry.key, implausible(birth))),
         _ => None,
     });
     births

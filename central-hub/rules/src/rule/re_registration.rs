@@ -5,16 +5,7 @@
 
 use registry_schema::record::RegistrationType;
 
-use super::one_event;
-use super::scene::Scene;
-use crate::finding::{Finding, Rule};
-use crate::persons::Cluster;
 use crate::reading::Entry;
-
-/// Finds entries that lawfully replace an older one.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    one_event::find(scene, cluster, Rule::ReRegistration)
-}
 
 /// Whether the younger of two entries says that it re-registers an older one.
 pub(crate) fn re_registered(a: Entry<'_>, b: Entry<'_>) -> bool {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use registry_schema::date::PartialDate;
 use registry_schema::field::Role;
-use registry_schema::ids::{PersonId, RecordKey};
+use registry_schema::ids::RecordKey;
 use registry_schema::marriage::Marriage;
 use registry_schema::record::Act;
+use rustc_hash::FxHashMap;
 
 use crate::matching::{Likeness, Part};
 use crate::node::Node;
@@ -19,12 +20,20 @@ use crate::verdict::{Answer, Verdict, standing_on_pair};
 pub struct Scene<'a> {
     pub(crate) parts: &'a Parts<'a>,
     pub(crate) relations: &'a Relations,
-    pub(crate) persons: BTreeMap<Node, PersonId>,
-    pub(crate) nodes: BTreeMap<PersonId, Vec<Node>>,
+    /// Everybody who is the same person, by participant.
+    persons: FxHashMap<Node, &'a [Node]>,
     /// The deceased of each cluster, by the cluster's other participants.
-    deceased: BTreeMap<Node, Arc<[Node]>>,
+    deceased: FxHashMap<Node, Arc<[Node]>>,
     pub(crate) verdicts: &'a BTreeMap<(RecordKey, RecordKey), Vec<&'a Verdict>>,
     pub(crate) policy: &'a Policy,
+}
+
+/// One cluster as rules look at it: everybody in it, looked up once for all of them.
+pub struct Subject<'a> {
+    /// The participants, in order.
+    pub(crate) parts: Vec<Part<'a>>,
+    /// The persons.
+    pub(crate) persons: Vec<Person<'a>>,
 }
 
 /// A person of a cluster: its participants, oldest entry first.
@@ -33,39 +42,48 @@ pub struct Person<'a> {
     pub parts: Vec<Part<'a>>,
 }
 
+impl<'a> Subject<'a> {
+    /// The participants who are called upon for their entries: each act has one.
+    pub(crate) fn principals(&self) -> impl Iterator<Item = Part<'a>> + '_ {
+        let is_called = |role| matches!(role, Role::Child | Role::Deceased | Role::Husband);
+        self.parts.iter().filter(move |part| is_called(part.person.role)).copied()
+    }
+}
+
 impl<'a> Scene<'a> {
     pub(crate) fn new(
         parts: &'a Parts<'a>,
         relations: &'a Relations,
-        clusters: &[Cluster],
+        clusters: &'a [Cluster],
         verdicts: &'a BTreeMap<(RecordKey, RecordKey), Vec<&'a Verdict>>,
         policy: &'a Policy,
     ) -> Self {
-        let mut persons = BTreeMap::new();
-        let mut nodes: BTreeMap<PersonId, Vec<Node>> = BTreeMap::new();
-        for (person, members) in clusters.iter().flat_map(|cluster| &cluster.persons) {
-            persons.extend(members.iter().map(|node| (*node, *person)));
-            nodes.insert(*person, members.iter().copied().collect());
+        let mut persons = FxHashMap::default();
+        for person in clusters.iter().flat_map(|cluster| &cluster.persons) {
+            persons.extend(person.iter().map(|node| (*node, person.as_slice())));
         }
         let deceased = clusters.iter().flat_map(deceased_beside).collect();
-        Self { parts, relations, persons, nodes, deceased, verdicts, policy }
+        Self { parts, relations, persons, deceased, verdicts, policy }
     }
 
-    /// The persons of a cluster.
-    pub fn persons(&self, cluster: &Cluster) -> Vec<Person<'a>> {
-        cluster.persons.values().map(|nodes| self.person(nodes.iter().copied())).collect()
+    /// A cluster as rules look at it.
+    #[must_use]
+    pub fn subject(&self, cluster: &Cluster) -> Subject<'a> {
+        let persons: Vec<Person<'a>> = cluster.persons.iter().map(|nodes| self.person(nodes)).collect();
+        let mut parts: Vec<Part<'a>> = persons.iter().flat_map(|person| &person.parts).copied().collect();
+        parts.sort_unstable_by_key(Part::node);
+        Subject { parts, persons }
     }
 
     /// The person that this participant is.
     pub fn person_of(&self, node: Node) -> Option<Person<'a>> {
-        let person = self.persons.get(&node)?;
-        Some(self.person(self.nodes[person].iter().copied()))
+        self.persons.get(&node).map(|nodes| self.person(nodes))
     }
 
     /// The dates of deaths that may be this person's: alike, and not joined, for too little is known to say.
     #[must_use]
     pub fn may_have_died(&self, node: Node) -> Vec<PartialDate> {
-        let person = self.persons.get(&node).and_then(|person| self.nodes.get(person)).into_iter().flatten();
+        let person = self.persons.get(&node).into_iter().copied().flatten();
         person.flat_map(|node| self.deaths_like(*node)).collect()
     }
 
@@ -85,7 +103,7 @@ impl<'a> Scene<'a> {
     /// Whether two participants are one person.
     #[must_use]
     pub fn same_person(&self, a: Node, b: Node) -> bool {
-        self.persons.get(&a).is_some_and(|person| self.persons.get(&b) == Some(person))
+        self.persons.get(&a).is_some_and(|nodes| nodes.contains(&b))
     }
 
     /// Whether two participants are one person, or would be if the policy did not hold them apart until somebody answers.
@@ -95,10 +113,8 @@ impl<'a> Scene<'a> {
         self.same_person(a, b) || alike.is_some_and(|relation| relation.likeness == Likeness::Same)
     }
 
-    fn person(&self, nodes: impl Iterator<Item = Node>) -> Person<'a> {
-        let mut parts: Vec<Part<'a>> = nodes.filter_map(|node| self.parts.get(&node).copied()).collect();
-        parts.sort_by_key(|part| (part.entry.age(), part.person.role));
-        Person { parts }
+    fn person(&self, nodes: &[Node]) -> Person<'a> {
+        Person { parts: nodes.iter().filter_map(|node| self.parts.get(node).copied()).collect() }
     }
 
     /// What a human said about two records, when it speaks about their being the same or not.
@@ -110,12 +126,12 @@ impl<'a> Scene<'a> {
 
 /// For everybody in a cluster who is not a deceased, the deceased of the cluster.
 fn deceased_beside(cluster: &Cluster) -> Vec<(Node, Arc<[Node]>)> {
-    let (deceased, others): (Vec<Node>, Vec<Node>) = cluster.nodes().partition(|node| node.role == Role::Deceased);
-    if deceased.is_empty() {
+    let is_deceased = |node: &Node| node.role == Role::Deceased;
+    if !cluster.nodes().any(|node| is_deceased(&node)) {
         return Vec::new();
     }
-    let deceased: Arc<[Node]> = deceased.into();
-    others.into_iter().map(|node| (node, Arc::clone(&deceased))).collect()
+    let deceased: Arc<[Node]> = cluster.nodes().filter(is_deceased).collect();
+    cluster.nodes().filter(|node| !is_deceased(node)).map(|node| (node, Arc::clone(&deceased))).collect()
 }
 
 /// The standing verdict about a pair of records.

@@ -3,14 +3,13 @@
 //! Reason: a death closes a civil status; only the revocation of a declared death reopens it (Civil Code 91/2015/QH13,
 //! art. 73). Two deaths of one person on dates that cannot be one are a case; on one date they are a double registration.
 
-use super::scene::{Person, Scene, pairs};
+use super::scene::{Person, Scene, Subject, pairs};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
 use crate::matching::dates_compatible;
-use crate::persons::Cluster;
 
 /// Finds persons who die on two dates.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
-    scene.persons(cluster).iter().flat_map(in_life).collect()
+pub(crate) fn find(_: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
+    subject.persons.iter().flat_map(in_life).collect()
 }
 
 fn in_life(person: &Person<'_>) -> Vec<Finding> {

@@ -7,17 +7,16 @@
 
 use registry_schema::personal_number::PersonalNumber;
 
-use super::scene::Scene;
+use super::scene::{Scene, Subject};
 use crate::finding::{Certainty, Evidence, Finding, Rule};
 use crate::matching::{Likeness, PRINCIPALS, Part, Relation, compare, names_agree};
 use crate::node::Node;
-use crate::persons::Cluster;
 use crate::verdict::Answer;
 
 /// Finds people who bear two numbers.
-pub(crate) fn find(scene: &Scene<'_>, cluster: &Cluster) -> Vec<Finding> {
+pub(crate) fn find(scene: &Scene<'_>, subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    for node in cluster.nodes() {
+    for node in subject.parts.iter().map(Part::node) {
         let related = scene.relations.range((node, node)..).map(|(pair, _)| *pair);
         for (one, other) in related.take_while(|(one, _)| *one == node) {
             if let (Some(a), Some(b)) = (scene.parts.get(&one), scene.parts.get(&other)) {
@@ -70,8 +69,7 @@ fn is_first(scene: &Scene<'_>, a: Part<'_>, b: Part<'_>) -> bool {
 }
 
 fn roles(a: Part<'_>, b: Part<'_>) -> (Node, Node) {
-    let node = |part: Part<'_>| Node::new(part.entry.key, part.person.role);
-    (node(a).min(node(b)), node(a).max(node(b)))
+    (a.node().min(b.node()), a.node().max(b.node()))
 }
 
 #[cfg(test)]
