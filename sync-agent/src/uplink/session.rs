@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use registry_proto::MESSAGE_BYTES_MAX;
 use registry_proto::frame::{FRAME_RAW_BYTES_MAX, FrameSealer, take_within};
 use registry_proto::sender::{Agent, Event, Sender, SenderError, Want};
 use registry_proto::v1::sync_service_client::SyncServiceClient;
 use registry_proto::v1::{self, StreamRequest, StreamResponse};
-use registry_proto::{MESSAGE_BYTES_MAX, frame};
 use registry_schema::digest::Hash256;
 use registry_schema::ids::{Lane, Seq};
 use tokio::sync::mpsc;
@@ -140,8 +140,8 @@ impl<'a> Session<'a> {
     }
 
     /// Sends and receives until the stream ends. What is said first comes first: new heads before frames, so that a
-    /// live change is seen before the next frame of a backlog is cut; frames before answers, since only a few frames
-    /// go out before an answer must come.
+    /// live change is seen before the next frame of a backlog is cut; answers before frames, since a frame waits for the
+    /// store, and a clerk may wait for an answer.
     async fn work(
         &mut self,
         outgoing: mpsc::Sender<StreamRequest>,
@@ -163,14 +163,14 @@ impl<'a> Session<'a> {
                 Ok(()) = heads.changed() => {
                     heads.borrow_and_update().iter().for_each(|(lane, seq)| self.sender.sealed(*lane, *seq));
                 }
-                Ok(permit) = outgoing.reserve(), if want.is_some() || self.ack.is_some() || !self.said.is_empty() => {
-                    if let Some(request) = self.next_request(want).await? {
-                        permit.send(request);
-                    }
-                }
                 response = responses.message(), if self.inbox.has_room() => {
                     if let Some(ending) = self.take(response).await? {
                         return Ok(ending);
+                    }
+                }
+                Ok(permit) = outgoing.reserve(), if want.is_some() || self.ack.is_some() || !self.said.is_empty() => {
+                    if let Some(request) = self.next_request(want).await? {
+                        permit.send(request);
                     }
                 }
                 () = sleep_until(wake.unwrap_or(self.started)), if wake.is_some() => {}
@@ -197,21 +197,21 @@ impl<'a> Session<'a> {
         let Want { lane, from, changes_max } = want;
         let load = move |store: &mut Store| {
             let previous = store.chain_at(lane, from.0 - 1)?;
-            let changes = change_log::load(store.connection(), lane, from, changes_max, FRAME_RAW_BYTES_MAX)?;
-            Ok((previous, changes))
+            let mut changes = change_log::load(store.connection(), lane, from, changes_max, FRAME_RAW_BYTES_MAX)?;
+            changes.truncate(take_within(&changes));
+            let root = store.walk_with(lane, &changes)?;
+            Ok((previous, changes, root))
         };
-        let (previous, changes) = self.uplink.store.call(load).await?;
-        let changes: &[frame::SealedChange] = &changes[..take_within(&changes)];
+        let (previous, changes, root) = self.uplink.store.call(load).await?;
         let (Some(previous), Some(last)) = (previous, changes.last()) else {
             return Err(StoreError::Damaged(format!("change {from} of lane {lane} is missing")).into());
         };
         if !self.sender.sent(want, last.seq, self.now_ms()) {
             return Ok(None);
         }
-        let sealed = self.frames.seal(lane, &previous, changes);
+        let sealed = self.frames.seal(lane, &previous, &changes);
         let mut frame = sealed.map_err(|error| StoreError::Damaged(error.to_string()))?;
-        let changes = changes.to_vec();
-        if let Some(root) = self.uplink.store.call(move |store| store.walk_with(lane, &changes)).await? {
+        if let Some(root) = root {
             frame.root = root.0.to_vec();
             frame.crc32 = registry_proto::frame::checksum(&frame);
         }
