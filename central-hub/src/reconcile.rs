@@ -143,7 +143,8 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     /// The next batch of backlog, while the one behind it begins to be read.
     async fn next_backlog(&mut self) -> Result<Option<Read>, StoreError> {
         let clerks_are_at_work = self.live_seen.is_some_and(|seen| seen.elapsed() < CLERKS_AT_WORK);
-        let portion = if clerks_are_at_work { BACKLOG_BESIDE_LIVE } else { BACKLOG };
+        let is_careful = clerks_are_at_work || self.outlook.little_waits();
+        let portion = if is_careful { BACKLOG_BESIDE_LIVE } else { BACKLOG };
         let after = self.begun.as_ref().map_or(self.judged.backlog, |begun| begun.last);
         let read_ahead = match self.ahead.take().filter(|ahead| ahead.after == after) {
             Some(mut ahead) => (&mut ahead.read).await.unwrap_or(Ok(None))?,

@@ -18,6 +18,8 @@ use crate::bulk::{self, Built, BulkError, Watch};
 pub const BULK_STATES_MIN: u64 = 200_000;
 /// States that come in a second in a flood: several times what the daily path judges beside them.
 const FLOOD_STATES_PER_SECOND: u64 = 20_000;
+/// States that are judged in a second in whatever batches.
+const LITTLE_STATES: u64 = 2_000;
 /// How long a flood may keep the backlog waiting. A hundred million states need more, and are then judged in two parts.
 const FLOOD_PATIENCE: Duration = Duration::from_secs(1_800);
 /// Time between two looks at what waits.
@@ -47,6 +49,8 @@ pub(super) struct Outlook {
     last: Option<(Instant, u64)>,
     /// Since when they come as a flood.
     flood_since: Option<Instant>,
+    /// How many waited then.
+    waiting: Option<u64>,
     course: Course,
 }
 
@@ -63,6 +67,7 @@ impl Outlook {
         let rate = last.map_or(0.0, |(at, before)| {
             journaled.saturating_sub(before) as f64 / (now - at).as_secs_f64().max(LOOK.as_secs_f64())
         });
+        self.waiting = Some(waiting);
         self.flood_since = (rate >= FLOOD_STATES_PER_SECOND as f64).then(|| self.flood_since.unwrap_or(now));
         self.course = match self.bulk_states_min {
             None => Course::Daily,
@@ -72,13 +77,19 @@ impl Outlook {
         };
         self.course
     }
+
+    /// Whether so little waited at the last look that large batches gain nothing. Whatever begins to come after it may have
+    /// clerks in its midst, who would wait for one.
+    pub(super) fn little_waits(&self) -> bool {
+        self.waiting.is_some_and(|waiting| waiting <= LITTLE_STATES)
+    }
 }
 
 impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     /// How the backlog is to be judged now.
     pub(super) async fn course(&mut self) -> Result<Course, StoreError> {
         let now = Instant::now();
-        if self.outlook.bulk_states_min.is_none() || self.outlook.next_look.is_some_and(|next| now < next) {
+        if self.outlook.next_look.is_some_and(|next| now < next) {
             return Ok(self.outlook.course);
         }
         self.outlook.next_look = Some(now + LOOK);
@@ -175,7 +186,13 @@ async fn build<S: NationalStore>(
 ) -> Result<Option<Built>, BulkError> {
     let scratch = tempfile::tempdir()?;
     let progress = &|step: bulk::Step, done| tracing::debug!(step = step.name(), done, "bulk");
-    bulk::build(&store, &policy, (Watermark::END, Cut::default()), scratch.path(), &Watch { progress, stop }).await
+    let watch = Watch { progress, stop };
+    let built = bulk::build(&store, &policy, (Watermark::END, Cut::default()), scratch.path(), &watch).await?;
+    let Some(mut built) = built else { return Ok(None) };
+    // Most of what was judged live meanwhile; what is left keeps clerks waiting.
+    let judged = store.digests().await?.watermark.live;
+    built.catch_up(&store, &policy, judged).await?;
+    Ok(Some(built))
 }
 
 #[cfg(test)]
@@ -196,6 +213,16 @@ mod tests {
         assert_eq!(outlook.take(begin + seconds(2), (99_000, 99_000, 0)), Course::Later);
         assert_eq!(outlook.take(begin + seconds(3), (99_500, 99_500, 0)), Course::Bulk);
         assert_eq!(outlook.take(begin + seconds(4), (99_500, 0, 99_500)), Course::Daily);
+    }
+
+    #[test]
+    fn what_begins_to_come_is_judged_in_small_batches_until_it_is_seen_to_be_much() {
+        let (mut outlook, begin) = (Outlook::in_bulk_from(MIN), Instant::now());
+        assert!(!outlook.little_waits(), "nobody has looked");
+        outlook.take(begin, (9_000, LITTLE_STATES, 9_000 - LITTLE_STATES));
+        assert!(outlook.little_waits());
+        outlook.take(begin + seconds(1), (9_001, LITTLE_STATES + 1, 9_000 - LITTLE_STATES));
+        assert!(!outlook.little_waits());
     }
 
     #[test]
