@@ -39,10 +39,9 @@ const PROVINCES: [(&str, &str); 6] = [
 ];
 /// Between two entries of a clerk.
 const BEAT: Duration = Duration::from_millis(100);
-/// How the hub's allocator is told to give back what is not used, so that what is resident is what is held: by itself it
-/// keeps, for each thread, as much as the greatest piece of work ever took (mallopt(3)).
-const THRIFT: [(&str, &str); 3] =
-    [("MALLOC_ARENA_MAX", "1"), ("MALLOC_TRIM_THRESHOLD_", "131072"), ("MALLOC_MMAP_THRESHOLD_", "65536")];
+/// How the hub's allocator is told to give back at once what is not used, so that what is resident is what is held: by
+/// itself it waits some seconds, for it may be used again (jemalloc(3)).
+const THRIFT: [(&str, &str); 1] = [("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1")];
 /// Minutes, when nobody says how many.
 const MINUTES: u64 = 3;
 /// Rows of a file that is imported.

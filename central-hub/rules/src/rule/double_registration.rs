@@ -4,7 +4,7 @@
 //! 60/2014/QH13, art. 5). The entries are linked and the event counts once; which of the two is withdrawn is decided by
 //! people. A pair that may be one event, but has something against it, becomes a case; where nothing but a personal number
 //! speaks for it, `one_number_two_people` asks instead, and where nothing else speaks against it,
-//! `two_numbers_one_person`.
+//! `two_numbers_one_person`. `one_event` finds the pairs: a double registration is what nothing else explains.
 
 #[cfg(test)]
 mod tests {

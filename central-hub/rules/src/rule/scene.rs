@@ -20,7 +20,7 @@ use crate::verdict::{Answer, Verdict, standing_on_pair};
 pub struct Scene<'a> {
     pub(crate) parts: &'a Parts<'a>,
     pub(crate) relations: &'a Relations,
-    /// Everybody who is the same person, by participant.
+    /// Of each participant everybody who is the same person, oldest first.
     persons: FxHashMap<Node, &'a [Node]>,
     /// The deceased of each cluster, by the cluster's other participants.
     deceased: FxHashMap<Node, Arc<[Node]>>,
