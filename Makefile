@@ -111,11 +111,11 @@ bench-postgres: ## The same on a PostgreSQL of its own (ENTRIES)
 	.ci/postgres sh -c 'target/release/bench-judge --store "$$HOTICH_POSTGRES" --entries $(ENTRIES) \
 		--out target/bench/judge-postgres.json'
 
-bench-growth: ## The rates of a nation on PostgreSQL that grows to ENTRIES in four parts, with a drawing
+bench-growth: ## The rates of a nation on PostgreSQL that grows to ENTRIES in three steps, with a drawing
 	@.ci/need postgres
 	$(CARGO) build --release --locked -p registry-benches
 	HOTICH_POSTGRES_BUFFERS=1GB .ci/postgres sh -c 'target/release/bench-judge --store "$$HOTICH_POSTGRES" \
-		--entries $(ENTRIES) --provinces 16 --growth 4 --plot target/bench/growth.svg --out target/bench/growth.json'
+		--entries $(ENTRIES) --provinces 32 --growth 3 --plot target/bench/growth.svg --out target/bench/growth.json'
 
 bench-peers: ## Ours beside COPY, pgloader and logical replication, on one server in one run (ENTRIES)
 	@.ci/need postgres pgloader psql

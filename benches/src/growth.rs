@@ -1,5 +1,5 @@
-//! How the rates change while a nation grows: in equal parts, each judged in bulk with all before it, and after each a
-//! sample of further entries judged one batch after the other.
+//! How the rates change while a nation grows: to three times its size again and again, each time judged in bulk, and after
+//! each a sample of further entries judged one batch after the other.
 //!
 //! Provinces join one after the other. If all grew together, the rates would show how the lives of their people fill up:
 //! the more entries of one person there are, the more of them a further one reaches. For the same reason each sample is
@@ -22,6 +22,8 @@ use crate::{COMMIT_FRAMES, bulk, origin, rate};
 
 /// States of each sample: some seconds of work.
 const SAMPLE_STATES: u64 = 20_000;
+/// How many times as large a nation is as the one before.
+const GROWTH: usize = 3;
 /// Width and height of the drawing, in pixels.
 const SIZE: (f64, f64) = (640.0, 420.0);
 const BULK: &str = "#1f5fbf";
@@ -38,16 +40,18 @@ pub(crate) struct Point {
     pub(crate) daily_rps: f64,
 }
 
-/// Grows a fresh store by all frames in so many parts.
-pub(crate) async fn measure(store: &AnyStore, frames: Vec<Append>, parts: usize) -> anyhow::Result<Vec<Point>> {
+/// Grows a fresh store to all frames in so many steps.
+pub(crate) async fn measure(store: &AnyStore, frames: Vec<Append>, steps: usize) -> anyhow::Result<Vec<Point>> {
     let mut provinces: BTreeMap<Option<Origin>, Vec<Append>> = BTreeMap::new();
     frames.into_iter().for_each(|frame| provinces.entry(origin(&frame)).or_default().push(frame));
     let mut provinces: Vec<Vec<Append>> = provinces.into_values().collect();
-    anyhow::ensure!(provinces.len() > parts, "{parts} parts want more than {parts} provinces");
-    let newcomers = provinces.split_off(provinces.len() - parts);
+    anyhow::ensure!(provinces.len() > steps, "{steps} steps want more than {steps} provinces");
+    let newcomers = provinces.split_off(provinces.len() - steps);
     let others: Vec<Append> = provinces.into_iter().flatten().collect();
-    let (mut points, mut entries) = (Vec::new(), 0);
-    for (part, newcomer) in others.chunks(others.len().div_ceil(parts)).zip(newcomers) {
+    let (mut points, mut entries, mut rest) = (Vec::new(), 0, others.as_slice());
+    for (step, newcomer) in newcomers.into_iter().enumerate() {
+        let part;
+        (part, rest) = rest.split_at(grown(others.len(), steps, step) - (others.len() - rest.len()));
         let (first_half, second_half) = newcomer.split_at(newcomer.len() / 2);
         entries += append(store, part).await? + append(store, first_half).await?;
         let in_bulk = bulk(store).await?;
@@ -62,6 +66,11 @@ pub(crate) async fn measure(store: &AnyStore, frames: Vec<Append>, parts: usize)
         entries += sampled;
     }
     Ok(points)
+}
+
+/// How much of the whole there is at a step.
+fn grown(whole: usize, steps: usize, step: usize) -> usize {
+    (step + 1..steps).fold(whole, |larger, _| larger / GROWTH)
 }
 
 /// Draws both rates over the size.

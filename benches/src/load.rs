@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hub_store::model::{Append, FrameEntry};
 use prost::Message as _;
-use registry_fixtures::{Country, Params};
+use registry_fixtures::{Country, PEOPLE_MAX, Params};
 use registry_proto::frame::{Change, FrameSealer, SealedChange, take_within};
 use registry_proto::position::Cursor;
 use registry_schema::canonical;
@@ -32,10 +32,24 @@ pub(crate) struct StateRow {
     canonical: Vec<u8>,
 }
 
-/// The states of a practice country with about so many entries.
-pub(crate) fn states(entries: u32, provinces: u8) -> anyhow::Result<Vec<StateRow>> {
-    let people = (entries / ENTRIES_PER_THOUSAND_PEOPLE).max(1) * 1_000;
-    let country = Country::generate(&Params { seed: 1, people, provinces, ..Params::default() })?;
+/// Practice countries with about so many entries together, none larger than one can be; each has provinces of its own.
+pub(crate) fn countries(entries: u32, provinces: u8) -> Vec<Params> {
+    let thousands = (entries / ENTRIES_PER_THOUSAND_PEOPLE).max(1);
+    let count = (thousands * 1_000).div_ceil(PEOPLE_MAX);
+    let most = provinces / u8::try_from(count).unwrap_or(u8::MAX);
+    let country = |number: u8| Params {
+        seed: u64::from(number) + 1,
+        people: thousands / count * 1_000,
+        provinces: most,
+        provinces_before: most * number,
+        ..Params::default()
+    };
+    (0..u8::try_from(count).unwrap_or(u8::MAX)).map(country).collect()
+}
+
+/// The states of a practice country.
+pub(crate) fn states(params: &Params) -> anyhow::Result<Vec<StateRow>> {
+    let country = Country::generate(params)?;
     let mut states = Vec::new();
     for facts in country.entries()? {
         for (version, (draft, status)) in (1..).zip(&facts.versions) {
@@ -48,12 +62,12 @@ pub(crate) fn states(entries: u32, provinces: u8) -> anyhow::Result<Vec<StateRow
     Ok(states)
 }
 
-/// Rows a second into one table with one key: what the disk and SQLite allow.
-pub(crate) fn bound(path: &Path, states: &[StateRow]) -> anyhow::Result<f64> {
+/// Adds states to one table with one key: the time that the disk and SQLite take.
+pub(crate) fn bound(path: &Path, states: &[StateRow]) -> anyhow::Result<Duration> {
     let mut connection = Connection::open(path)?;
     connection.execute_batch(
         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;
-         CREATE TABLE record (origin INTEGER, record_id INTEGER, version INTEGER, canonical BLOB,
+         CREATE TABLE IF NOT EXISTS record (origin INTEGER, record_id INTEGER, version INTEGER, canonical BLOB,
            PRIMARY KEY (origin, record_id, version)) WITHOUT ROWID;",
     )?;
     let began = Instant::now();
@@ -71,7 +85,7 @@ pub(crate) fn bound(path: &Path, states: &[StateRow]) -> anyhow::Result<f64> {
         drop(insert);
         transaction.commit()?;
     }
-    Ok(states.len() as f64 / began.elapsed().as_secs_f64())
+    Ok(began.elapsed())
 }
 
 /// The states in backlog frames, the provinces taking turns.
@@ -123,4 +137,26 @@ fn lane(origin: Origin, rows: &[&StateRow]) -> anyhow::Result<Vec<FrameEntry>> {
         rest = after;
     }
     Ok(frames)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn fifty_million_entries_are_countries_that_can_be_made_and_share_no_province() {
+        let countries = countries(50_000_000, 32);
+        assert!(countries.len() > 1 && countries.iter().all(|country| country.check() == Ok(())));
+        let people: u32 = countries.iter().map(|country| country.people).sum();
+        assert!((31_000_000..=31_250_000).contains(&people), "{people}");
+        let mut provinces = BTreeSet::new();
+        for country in countries {
+            let made = Country::generate(&Params { people: 300, ..country }).unwrap();
+            assert!(made.provinces().iter().all(|province| provinces.insert(province.origin)));
+        }
+        assert_eq!(provinces.len(), 32);
+    }
 }

@@ -26,6 +26,10 @@ use registry_schema::ids::Origin;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+/// What the hub itself runs with.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Measures journaling and judging on a fresh store beside the bound.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  bench-judge --entries 100000 --out target/bench/judge.json")]
@@ -45,8 +49,8 @@ struct Arguments {
     /// Judges by the bulk path alone
     #[arg(long, requires = "store", conflicts_with = "bulk")]
     only_bulk: bool,
-    /// Judges a nation that grows in so many parts, instead
-    #[arg(long, value_name = "PARTS", requires = "store", conflicts_with_all = ["bulk", "only_bulk"])]
+    /// Judges a nation that grows in so many steps, instead, to three times its size with each
+    #[arg(long, value_name = "STEPS", requires = "store", conflicts_with_all = ["bulk", "only_bulk"])]
     growth: Option<usize>,
     /// Draws how it grew here
     #[arg(long, value_name = "FILE", requires = "growth")]
@@ -99,13 +103,19 @@ const PARTS: usize = 5;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let states = load::states(arguments.entries, arguments.provinces)?;
-    let mut report = Report { entries: states.len(), ..Report::default() };
+    let (mut report, scratch) = (Report::default(), tempfile::tempdir()?);
+    let rows = arguments.rows.clone().unwrap_or_else(|| scratch.path().join("bound.db"));
+    let (mut frames, mut bound) = (Vec::new(), Duration::ZERO);
+    for country in load::countries(arguments.entries, arguments.provinces) {
+        let states = load::states(&country)?;
+        report.entries += states.len();
+        bound += load::bound(&rows, &states)?;
+        frames.extend(load::frames(&states)?);
+    }
+    report.bound_insert_rps = report.entries as f64 / bound.as_secs_f64();
+    // The store will want the room.
+    drop(scratch);
     let folder = tempfile::tempdir()?;
-    report.bound_insert_rps =
-        load::bound(&arguments.rows.clone().unwrap_or_else(|| folder.path().join("bound.db")), &states)?;
-    let frames = load::frames(&states)?;
-    drop(states);
     let embedded = || StoreUrl::Sqlite(arguments.keep.clone().unwrap_or_else(|| folder.path().join("national.db")));
     let url = arguments.store.clone().unwrap_or_else(embedded);
     measure(&url, frames, &arguments, &mut report).await?;

@@ -75,8 +75,8 @@ fn register(store: &Connection, office: &str, number: usize) -> anyhow::Result<D
     let record: i64 = store.query_row(
         "INSERT INTO births (number, book, registration_date, registration_type, authority, child_name, child_sex,
            child_birth_date, mother_name)
-         VALUES (?1, '1/2026', '02.01.2026', '1', ?2, ?3, '1', '01.01.2026', 'Lê Thị Mai') RETURNING record_id",
-        params![number.to_string(), office, format!("Nguyễn Văn An {number}")],
+         VALUES (?1, '1/2026', '02.01.2026', '1', ?2, 'Nguyễn Văn ' || ?3, '1', ?4, 'Lê Thị ' || ?3) RETURNING record_id",
+        params![(number + 1).to_string(), office, name(number), format!("{:02}.{:02}.2025", number % 28 + 1, number / 28 % 12 + 1)],
         |row| row.get(0),
     )?;
     let committed = Instant::now();
@@ -87,10 +87,19 @@ fn register(store: &Connection, office: &str, number: usize) -> anyhow::Result<D
     Ok(committed.elapsed())
 }
 
+/// A name of its own for each child: a syllable for each digit.
+fn name(number: usize) -> String {
+    const DIGITS: [&str; 10] = ["An", "Bình", "Cường", "Dũng", "Giang", "Hải", "Khánh", "Lâm", "Minh", "Nam"];
+    let digits = number.to_string();
+    let syllables: Vec<&str> = digits.bytes().map(|digit| DIGITS[usize::from(digit - b'0')]).collect();
+    syllables.join(" ")
+}
+
 fn is_applied(store: &Connection, record: i64) -> anyhow::Result<bool> {
     let mut look = store.prepare_cached("SELECT state FROM entry_states WHERE record_id = ?1")?;
     let state: Option<String> = look.query_row([record], |row| row.get(0)).optional()?;
     let state = state.context("the entry is gone")?;
+    ensure!(state != "rejected", "the nation refused a birth");
     Ok(!["waiting", "sealed", "received"].contains(&state.as_str()))
 }
 
