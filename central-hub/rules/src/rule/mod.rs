@@ -1,4 +1,5 @@
-//! The rules, one file each: the legal reason, one function, its tests. A rule sees one scope and nothing else.
+//! The rules, one file each: the legal reason, one function, its tests. A rule sees one scope and nothing else. The four
+//! that tell of two entries of one event share one function, `one_event::find`, which says which of them speaks.
 
 pub mod resend;
 pub mod correction;
@@ -32,7 +33,7 @@ use crate::reading::Entry;
 
 /// Rules that look at one cluster of participants.
 const CLUSTER_RULES: &[fn(&Scene<'_>, &Subject<'_>) -> Vec<Finding>] = &[
-    // Double and re-registrations, notes of foreign acts and extracts: each pair of entries has one of them.
+    // Double and re-registrations, notes of foreign acts, and extracts.
     one_event::find,
     one_number_two_people::find,
     two_numbers_one_person::find,
