@@ -83,22 +83,20 @@ impl Nation {
         nation
     }
 
-    /// Journals arrivals, each in a frame of its own.
+    /// Journals arrivals at once, each in a frame of its own.
     async fn hear(&self, arrivals: &[Arrival]) {
-        for arrival in arrivals {
-            let append = match arrival {
-                Arrival::Verdict(verdict) => Append::Verdict { verdict: verdict.clone(), received_ms: 0 },
-                Arrival::State(key, state) => {
-                    let mut lanes = self.lanes.lock().expect("nobody panicked");
-                    let lane = lanes.entry(key.origin).or_insert_with(|| {
-                        let sealer = FrameSealer::new(key.origin, EPOCH).expect("a sealer");
-                        (sealer, Cursor::start(key.origin, EPOCH, Lane::Backlog))
-                    });
-                    Append::Frame(frame(*key, state, lane))
-                }
-            };
-            self.store.append(vec![append]).await.expect("appends");
-        }
+        let append = |arrival: &Arrival| match arrival {
+            Arrival::Verdict(verdict) => Append::Verdict { verdict: verdict.clone(), received_ms: 0 },
+            Arrival::State(key, state) => {
+                let mut lanes = self.lanes.lock().expect("nobody panicked");
+                let lane = lanes.entry(key.origin).or_insert_with(|| {
+                    let sealer = FrameSealer::new(key.origin, EPOCH).expect("a sealer");
+                    (sealer, Cursor::start(key.origin, EPOCH, Lane::Backlog))
+                });
+                Append::Frame(frame(*key, state, lane))
+            }
+        };
+        self.store.append(arrivals.iter().map(append).collect()).await.expect("appends");
     }
 
     fn origins(&self) -> Vec<Origin> {
@@ -309,4 +307,25 @@ async fn a_long_backlog_is_judged_in_bulk_by_itself_and_the_daily_path_goes_on()
         nation.store.digests().await.expect("reads").digests,
         twin.store.digests().await.expect("reads").digests
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_begins_to_come_is_judged_in_small_batches() {
+    let arrivals = country();
+    let nation = Nation::of(&arrivals[..1]).await;
+    let (journaled, hears) = watch::channel(0);
+    let (applied, mut told) = broadcast::channel(arrivals.len());
+    let stop = CancellationToken::new();
+    let reconciler = Reconciler::new(nation.store.clone()).await.expect("starts");
+    let running = tokio::spawn(reconciler.run(hears, applied, stop.clone()));
+    tokio::time::timeout(Duration::from_secs(PATIENCE_SECONDS), told.recv()).await.expect("in time").expect("judges");
+    nation.hear(&arrivals[1..]).await;
+    journaled.send_replace(1);
+    while !nation.is_judged().await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop.cancel();
+    running.await.expect("ends");
+    let batches = std::iter::from_fn(|| told.try_recv().ok()).count();
+    assert!(batches * 200 >= arrivals.len() - 1, "{} states in {batches} batches", arrivals.len());
 }

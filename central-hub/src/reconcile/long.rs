@@ -45,13 +45,20 @@ pub(super) struct Outlook {
     /// How many states must wait for the bulk path; `None` where the store has none.
     bulk_states_min: Option<u64>,
     next_look: Option<Instant>,
-    /// When it was looked at last, and how many states were in the journal then.
-    last: Option<(Instant, u64)>,
-    /// Since when they come as a flood.
+    last: Option<Look>,
+    /// Since when states come as a flood.
     flood_since: Option<Instant>,
-    /// How many waited then.
-    waiting: Option<u64>,
     course: Course,
+}
+
+/// What one look saw.
+#[derive(Debug)]
+struct Look {
+    at: Instant,
+    /// States in the journal.
+    journaled: u64,
+    /// Those of them that are not judged.
+    waiting: u64,
 }
 
 impl Outlook {
@@ -63,11 +70,10 @@ impl Outlook {
     /// is much: then judging all of it anew is the shorter way, and however often that happens, no state is judged in bulk
     /// more than twice on average.
     fn take(&mut self, now: Instant, (journaled, waiting, judged): (u64, u64, u64)) -> Course {
-        let last = self.last.replace((now, journaled));
-        let rate = last.map_or(0.0, |(at, before)| {
-            journaled.saturating_sub(before) as f64 / (now - at).as_secs_f64().max(LOOK.as_secs_f64())
+        let last = self.last.replace(Look { at: now, journaled, waiting });
+        let rate = last.map_or(0.0, |last| {
+            journaled.saturating_sub(last.journaled) as f64 / (now - last.at).as_secs_f64().max(LOOK.as_secs_f64())
         });
-        self.waiting = Some(waiting);
         self.flood_since = (rate >= FLOOD_STATES_PER_SECOND as f64).then(|| self.flood_since.unwrap_or(now));
         self.course = match self.bulk_states_min {
             None => Course::Daily,
@@ -81,7 +87,7 @@ impl Outlook {
     /// Whether so little waited at the last look that large batches gain nothing. Whatever begins to come after it may have
     /// clerks in its midst, who would wait for one.
     pub(super) fn little_waits(&self) -> bool {
-        self.waiting.is_some_and(|waiting| waiting <= LITTLE_STATES)
+        self.last.as_ref().is_some_and(|last| last.waiting <= LITTLE_STATES)
     }
 }
 
