@@ -90,6 +90,7 @@ while IFS='|' read -r seq applied; do
     if [ "$applied" -ge "$imported" ]; then break; fi
 done < <(echo "$look" | session)
 judged=$(now)
+[ -n "$received" ] && [ "${applied:-0}" -ge "$imported" ] || { say "the server ended before everything was judged"; exit 70; }
 touch "$folder/done"
 wait "$clerk"
 wal_bytes=$(($(wal) - wal_before))

@@ -48,12 +48,11 @@ pub(crate) async fn measure(store: &AnyStore, frames: Vec<Append>, steps: usize)
     anyhow::ensure!(provinces.len() > steps, "{steps} steps want more than {steps} provinces");
     let newcomers = provinces.split_off(provinces.len() - steps);
     let others: Vec<Append> = provinces.into_iter().flatten().collect();
-    let (mut points, mut entries, mut rest) = (Vec::new(), 0, others.as_slice());
-    for (step, newcomer) in newcomers.into_iter().enumerate() {
-        let part;
-        (part, rest) = rest.split_at(grown(others.len(), steps, step) - (others.len() - rest.len()));
+    let (mut points, mut entries, mut joined) = (Vec::new(), 0, 0);
+    for (end, newcomer) in ends(others.len(), steps).into_iter().zip(newcomers) {
         let (first_half, second_half) = newcomer.split_at(newcomer.len() / 2);
-        entries += append(store, part).await? + append(store, first_half).await?;
+        entries += append(store, &others[joined..end]).await? + append(store, first_half).await?;
+        joined = end;
         let in_bulk = bulk(store).await?;
         anyhow::ensure!(in_bulk.states == entries, "{} states were judged of {entries}", in_bulk.states);
         let sampled = append(store, sample(second_half)).await?;
@@ -68,9 +67,11 @@ pub(crate) async fn measure(store: &AnyStore, frames: Vec<Append>, steps: usize)
     Ok(points)
 }
 
-/// How much of the whole there is at a step.
-fn grown(whole: usize, steps: usize, step: usize) -> usize {
-    (step + 1..steps).fold(whole, |larger, _| larger / GROWTH)
+/// How much of a whole there is after each step.
+fn ends(whole: usize, steps: usize) -> Vec<usize> {
+    let mut ends: Vec<usize> = std::iter::successors(Some(whole), |end| Some(end / GROWTH)).take(steps).collect();
+    ends.reverse();
+    ends
 }
 
 /// Draws both rates over the size.
@@ -127,4 +128,15 @@ fn tell(point: &Point) -> anyhow::Result<()> {
     let Point { entries, bulk_rps, daily_rps } = point;
     writeln!(std::io::stderr(), "{entries} entries: {bulk_rps:.0}/s in bulk, {daily_rps:.0}/s in batches")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ends;
+
+    #[test]
+    fn a_nation_is_three_times_as_large_after_each_step_and_whole_after_the_last() {
+        assert_eq!(ends(9_001, 3), [1_000, 3_000, 9_001]);
+        assert_eq!(ends(7, 1), [7]);
+    }
 }

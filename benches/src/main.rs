@@ -135,8 +135,8 @@ async fn measure(
             store.holdings_key(origin, HoldingsKey::from_bytes([7; 32])).await?;
         }
     }
-    if let Some(parts) = arguments.growth {
-        report.growth = growth::measure(&store, frames, parts).await?;
+    if let Some(steps) = arguments.growth {
+        report.growth = growth::measure(&store, frames, steps).await?;
         let ends = report.growth.first().zip(report.growth.last());
         report.growth_ratio = ends.map_or(0.0, |(first, last)| last.bulk_rps / first.bulk_rps);
         return arguments.plot.as_deref().map_or(Ok(()), |plot| growth::draw(&report.growth, plot));
