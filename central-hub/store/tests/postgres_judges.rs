@@ -82,20 +82,29 @@ fn terminate_all(database: &Database, stop: &Arc<AtomicBool>) -> (tokio::task::J
     (task, ended)
 }
 
+/// How often connections must have ended before a test believes that it went on regardless.
+const ENOUGH: u32 = 6;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_judged_while_connections_end_is_judged_once() {
     let database = Database::create().await;
     let store = database.store().await;
     let stop = Arc::new(AtomicBool::new(false));
     let (task, ended) = terminate_all(&database, &stop);
-    // Some worlds, one after the other, of the same provinces: one nation.
-    let schedule: Schedule = (0..12).flat_map(|seed| World::new(seed).schedule()).collect();
-    conformance::play(&store, &schedule).await;
+    let mut schedule = Schedule::new();
+    // Worlds, one after the other, of the same provinces: one nation.
+    for seed in 0.. {
+        let batches = World::new(seed).schedule();
+        conformance::play_from(&store, schedule.len(), &batches).await;
+        schedule.extend(batches);
+        if seed >= 11 && ended.load(Ordering::Relaxed) >= ENOUGH {
+            break;
+        }
+    }
     let expected = conformance::play_in_memory(&schedule);
     assert_eq!(store.digests().await.expect("reads").digests, expected.digests);
     stop.store(true, Ordering::Relaxed);
     task.await.expect("ends");
-    assert!(ended.load(Ordering::Relaxed) > 5, "too little was ended: {ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,15 +113,16 @@ async fn what_is_journaled_while_connections_end_stands_once() {
     let store = database.store().await;
     let stop = Arc::new(AtomicBool::new(false));
     let (task, ended) = terminate_all(&database, &stop);
-    for taken in 0..300 {
+    let mut taken = 0;
+    while taken < 300 || ended.load(Ordering::Relaxed) < ENOUGH {
         let appended = store.append(vec![conformance::big_frame(taken)]).await.expect("appends");
-        let id = JournalId(i64::try_from(taken).expect("few") + 1);
+        taken += 1;
+        let id = JournalId(i64::try_from(taken).expect("few"));
         assert_eq!(appended, [Appended::At(id)], "every frame stands once, and in order");
     }
     stop.store(true, Ordering::Relaxed);
     task.await.expect("ends");
-    assert!(ended.load(Ordering::Relaxed) > 5, "too little was ended: {ended:?}");
-    assert_eq!(store.cursors(conformance::origin()).await.expect("reads")[0].seq.0, 300);
+    assert_eq!(store.cursors(conformance::origin()).await.expect("reads")[0].seq.0, taken);
 }
 
 #[tokio::test(flavor = "multi_thread")]
