@@ -5,6 +5,7 @@
 mod cluster;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,8 +28,11 @@ use registry_proto::position::Cursor;
 use registry_schema::canonical;
 use registry_schema::clock::Hlc;
 use registry_schema::digest::Hash256;
+use registry_schema::draft::Draft;
+use registry_schema::field::{Attribute, Field, Role};
 use registry_schema::holdings::HoldingsKey;
 use registry_schema::ids::{Epoch, Lane, Origin, RecordKey, Version};
+use registry_schema::kind::{Kind, Status};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +51,12 @@ const TABLES: [&str; 13] = [
     "SELECT queue, journal_id FROM watermark",
     "SELECT * FROM record",
     "SELECT * FROM past",
-    "SELECT * FROM block",
+    // Pages and rows hold the same stands, and a stand that is in both counts twice.
+    "SELECT block, origin, record_id, role FROM block UNION ALL
+     SELECT ('x' || substr(stand, 1, 16))::bit(64)::bigint, ('x' || substr(stand, 17, 4))::bit(16)::int,
+       ('x' || substr(stand, 21, 16))::bit(64)::bigint, ('x' || substr(stand, 37, 2))::bit(8)::int
+     FROM (SELECT substr(encode(stands, 'hex'), at, 38) AS stand
+           FROM block_page, generate_series(1, 2 * octet_length(stands), 38) AS at) AS paged",
     "SELECT * FROM void_block",
     "SELECT * FROM member",
     "SELECT finding_id, scope, certainty, rule, records, evidence, answer, chosen FROM finding",
@@ -185,6 +194,17 @@ fn country() -> Vec<Arrival> {
     arrivals
 }
 
+/// One of the deaths of one day under one name, some of which are withdrawn later.
+fn death(number: usize, name: &str, version: u32, status: Status) -> Arrival {
+    let draft = Draft::new(Kind::Death)
+        .with(Field::entry(Attribute::Authority), "01.00001")
+        .with(Field::entry(Attribute::EventDate), "02.02.1968")
+        .with(Field::new(Role::Deceased, Attribute::Name), name);
+    let key = format!("01@2008/{number}").parse().expect("a key");
+    let clock = Hlc::from_unix_ms(u64::from(version));
+    Arrival::State(key, State::new(Version(version), clock, canonical::encode(&draft, status)))
+}
+
 async fn check(arrivals: &[Arrival], cut: Cut, what: &str) {
     let nation = Nation::of(arrivals).await;
     nation.judge_day_by_day().await;
@@ -214,6 +234,38 @@ async fn a_country_is_the_same_in_one_batch_and_in_many() {
     for cut in [Cut { island_records_max: 12, batch_records: 30 }, Cut::default()] {
         check(&arrivals, cut, &format!("{cut:?}")).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_and_leaves_after_bulk_does_so_as_on_any_day() {
+    let (mut early, mut late): (Vec<Arrival>, Vec<Arrival>) = (Vec::new(), Vec::new());
+    for (at, arrival) in country().into_iter().enumerate() {
+        if at % 2 == 0 { early.push(arrival) } else { late.push(arrival) }
+    }
+    // A crowd that is judged at once and loses most of itself, and one that becomes a crowd later and loses as much.
+    let (crowd, growing) = ("Nguyễn Thị Thảo Nhi Vy", "Đặng Vũ Hoài Thiên Ân");
+    early.extend((1..=70).map(|number| death(number, crowd, 1, Status::Active)));
+    early.extend((101..=140).map(|number| death(number, growing, 1, Status::Active)));
+    late.extend((141..=170).map(|number| death(number, growing, 1, Status::Active)));
+    let leave = |name, numbers: RangeInclusive<usize>| {
+        numbers.map(move |number| death(number, name, 2, Status::Cancelled)).collect::<Vec<Arrival>>()
+    };
+    let parts = [late, leave(crowd, 5..=70), leave(growing, 103..=168)];
+    let mut nations = [Nation::of(&early).await, Nation::of(&early).await];
+    nations[0].judge_in_bulk(Cut::default()).await;
+    nations[1].judge_day_by_day().await;
+    for (number, part) in parts.iter().enumerate() {
+        let mut rows = Vec::new();
+        for nation in &mut nations {
+            nation.hear(part).await;
+            nation.judge_day_by_day().await;
+            rows.push(nation.rows().await);
+        }
+        assert_eq!(rows[0], rows[1], "after part {number}");
+    }
+    let pages = "SELECT count(*) FROM block_page";
+    let pages: i64 = nations[0].database.client().await.query_one(pages, &[]).await.expect("reads").get(0);
+    assert!(pages > 100, "what was judged at once stands in {pages} pages");
 }
 
 #[tokio::test(flavor = "multi_thread")]

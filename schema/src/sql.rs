@@ -19,4 +19,5 @@ pub const NATIONAL_POSTGRES: &[&str] = &[
     include_str!("../sql/national/postgres/0002_holdings.sql"),
     include_str!("../sql/national/postgres/0003_ledger.sql"),
     include_str!("../sql/national/postgres/0004_nation.sql"),
+    include_str!("../sql/national/postgres/0005_block_pages.sql"),
 ];

@@ -5,9 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hub_rules::islands::{Islands, ROUNDS, is_crowd};
+use hub_rules::node::Node;
 use hub_rules::verdict::Verdict;
+use hub_store::postgres::Aside;
+use tokio::sync::mpsc;
 
 use super::BulkError;
+use super::apart::on_a_thread;
 use super::items::{Beside, Numbered, Stand};
 use super::settle::Settled;
 use super::spool::{PARTS, Spool, Spooled};
@@ -24,9 +28,31 @@ pub(super) struct Dealt {
     pub(super) verdicts: BTreeMap<u32, Vec<Verdict>>,
 }
 
-pub(super) fn deal(settled: Settled, verdicts: Vec<Verdict>, scratch: &Path) -> Result<Dealt, BulkError> {
+pub(super) async fn deal(
+    settled: Settled,
+    verdicts: Vec<Verdict>,
+    aside: &mut Aside,
+    scratch: &Path,
+) -> Result<Dealt, BulkError> {
+    let (poured, mut taken) = mpsc::channel(1);
+    aside.expect_stands(settled.stands_count);
+    let folder = scratch.to_owned();
+    let dealer = tokio::spawn(on_a_thread(move || dealt(settled, verdicts, &poured, &folder)));
+    while let Some(stands) = taken.recv().await {
+        let stands: Vec<(i64, Node)> = stands;
+        aside.pour_stands(&stands).await?;
+    }
+    dealer.await.map_err(|_| BulkError::Interrupted)?
+}
+
+fn dealt(
+    settled: Settled,
+    verdicts: Vec<Verdict>,
+    poured: &mpsc::Sender<Vec<(i64, Node)>>,
+    scratch: &Path,
+) -> Result<Dealt, BulkError> {
     let Settled { mut islands, states, stands, spoken_of, .. } = settled;
-    let (shared, voids) = share(&stands, scratch)?;
+    let (shared, voids) = share(&stands, poured, scratch)?;
     let numbers = |verdict: &Verdict| -> Vec<u32> {
         verdict.records.iter().filter_map(|key| spoken_of.get(key).copied()).collect()
     };
@@ -53,8 +79,12 @@ pub(super) fn deal(settled: Settled, verdicts: Vec<Verdict>, scratch: &Path) -> 
     Ok(Dealt { voids, states: dealt.finish()?, beside, verdicts: by_batch })
 }
 
-/// The blocks in which several stand, sorted, and those in which too many do.
-fn share(stands: &Spooled<Stand>, scratch: &Path) -> Result<(Spooled<Stand>, BTreeSet<i64>), BulkError> {
+/// The blocks in which several stand, sorted, and those in which too many do. All of them are poured on the way.
+fn share(
+    stands: &Spooled<Stand>,
+    poured: &mpsc::Sender<Vec<(i64, Node)>>,
+    scratch: &Path,
+) -> Result<(Spooled<Stand>, BTreeSet<i64>), BulkError> {
     let (mut shared, mut voids) = (Spool::create(scratch, "shared")?, BTreeSet::new());
     for part in 0..PARTS {
         let mut stands = stands.consume(part)?;
@@ -68,6 +98,8 @@ fn share(stands: &Spooled<Stand>, scratch: &Path) -> Result<(Spooled<Stand>, BTr
                 }
             }
         }
+        let of_part = stands.iter().map(|stand| (stand.block, stand.node)).collect();
+        poured.blocking_send(of_part).map_err(|_| BulkError::Interrupted)?;
     }
     Ok((shared.finish()?, voids))
 }

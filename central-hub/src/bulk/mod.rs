@@ -5,8 +5,8 @@
 //!
 //! 1. **gather**: the journal is read once and its states are dealt out by record;
 //! 2. **settle**: each record with all its states; what is known of it alone is poured into the store, indexes last;
-//! 3. **deal**: who stands together in a block is sought by sorting, too large blocks are void, and records are dealt into
-//!    batches of islands that mostly concern themselves;
+//! 3. **deal**: who stands together in a block is sought by sorting, and poured as it is sorted; too large blocks are void,
+//!    and records are dealt into batches of islands that mostly concern themselves;
 //! 4. **judge**: the same `decide` as ever, batch by batch. A batch knows beforehand who stands beside it, so the store is
 //!    asked only for the few neighbours in batches before it;
 //! 5. **finish**: the remaining indexes and sums.
@@ -36,7 +36,6 @@ use tokio_util::sync::CancellationToken;
 use crate::reconcile::judge_on;
 use crate::resync::forget_damage;
 pub(crate) use apart::apart;
-use apart::on_a_thread;
 
 /// Bytes of journal that are judged together to catch up.
 const CATCH_UP_BYTES: usize = 256 * 1024;
@@ -141,8 +140,7 @@ pub async fn build<S: NationalStore>(
     let settled = settle::settle(gathered.states, (spoken_of, cut), &mut aside, scratch, watch).await?;
     let records = settled.records;
     watch.tell(Step::Deal, 0)?;
-    let (verdicts, folder) = (gathered.verdicts, scratch.to_owned());
-    let dealt = on_a_thread(move || deal::deal(settled, verdicts, &folder)).await?;
+    let dealt = deal::deal(settled, gathered.verdicts, &mut aside, scratch).await?;
     watch.tell(Step::Deal, records)?;
     let voids = judge::judge(aside.registry(), policy, dealt, watch).await?;
     watch.tell(Step::Finish, records)?;

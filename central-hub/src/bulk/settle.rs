@@ -21,11 +21,13 @@ const POUR_RECORDS: usize = 8_000;
 pub(super) struct Settled {
     /// How many there are.
     pub(super) records: u64,
+    /// How often one of their parts stands in a block.
+    pub(super) stands_count: u64,
     /// Each of them, standing alone.
     pub(super) islands: Islands,
     /// Their states in the order of their numbers.
     pub(super) states: Spooled<Numbered>,
-    /// Who stands where; one block lies in one part.
+    /// Who stands where; a part has all blocks with the same high byte, and parts are in order.
     pub(super) stands: Spooled<Stand>,
     /// The numbers of those of whom operators spoke.
     pub(super) spoken_of: BTreeMap<RecordKey, u32>,
@@ -46,6 +48,7 @@ pub(super) async fn settle(
         wanted: spoken_of,
         spoken_of: BTreeMap::new(),
         records: 0,
+        stands_count: 0,
     };
     let settler = tokio::spawn(on_threads(move || settling.all(&states, &poured)));
     let mut records = 0;
@@ -67,6 +70,7 @@ struct Settling {
     wanted: BTreeSet<RecordKey>,
     spoken_of: BTreeMap<RecordKey, u32>,
     records: u64,
+    stands_count: u64,
 }
 
 impl Settling {
@@ -91,17 +95,17 @@ impl Settling {
             }
         }
         poured.blocking_send(waiting).map_err(|_| BulkError::Interrupted)?;
-        let (states, stands) = (self.states.finish()?, self.stands.finish()?);
-        Ok(Settled { records: self.records, islands: self.islands, states, stands, spoken_of: self.spoken_of })
+        let Self { islands, states, stands, spoken_of, records, stands_count, .. } = self;
+        Ok(Settled { records, stands_count, islands, states: states.finish()?, stands: stands.finish()?, spoken_of })
     }
 
     fn put(&mut self, part: usize, record: &Record, arrived: &[Arrived]) -> Result<(), BulkError> {
         let number = self.islands.add().ok_or(BulkError::TooMany)?;
         self.records += 1;
         for (block, node) in &record.blocks {
-            let block_part = usize::try_from(block.cast_unsigned() >> 48).unwrap_or_default();
-            self.stands.put(block_part, &Stand { block: *block, number, node: *node })?;
+            self.stands.put(high_byte(*block), &Stand { block: *block, number, node: *node })?;
         }
+        self.stands_count += record.blocks.len() as u64;
         let key = record.present.key;
         if self.wanted.contains(&key) {
             self.spoken_of.insert(key, number);
@@ -112,6 +116,11 @@ impl Settling {
         }
         Ok(())
     }
+}
+
+/// The highest eight of the 63 bits of a block.
+fn high_byte(block: i64) -> usize {
+    usize::try_from(block >> 55).unwrap_or_default()
 }
 
 /// A record of which these states arrived.

@@ -13,6 +13,7 @@ const BIG: &[&str] = &[
     "record",
     "past",
     "block",
+    "block_page",
     "member",
     "finding",
     "finding_record",
@@ -30,6 +31,7 @@ fn nation() -> String {
          INSERT INTO past SELECT n, n, 1, n % 63 + 1, true, sha256(n::text::bytea), sha256(n::text::bytea)
            FROM generate_series(1, {ROWS}) n;
          INSERT INTO block SELECT n / 2, n, n % 63 + 1, n % 4 FROM generate_series(1, {ROWS}) n;
+         INSERT INTO block_page SELECT n, '' FROM generate_series(1, {ROWS}) n;
          INSERT INTO member SELECT n, n / 2, n / 2, n % 63 + 1, n % 4 FROM generate_series(1, {ROWS}) n;
          INSERT INTO finding SELECT n, 0, 1, sha256(n::text::bytea), 'same_key', '[]', '[]', NULL, NULL
            FROM generate_series(1, {ROWS}) n;

@@ -19,6 +19,7 @@ SELECT create_distributed_table('past', 'record_id', colocate_with => 'record');
 SELECT create_distributed_table('member', 'record_id', colocate_with => 'record');
 SELECT create_distributed_table('finding_record', 'record_id', colocate_with => 'record');
 SELECT create_distributed_table('block', 'block', colocate_with => 'none');
+SELECT create_distributed_table('block_page', 'page', colocate_with => 'none');
 SELECT create_distributed_table('finding', 'finding_id', colocate_with => 'none');
 SELECT create_distributed_table('journal', 'origin', colocate_with => 'none');
 SELECT create_distributed_table('notice', 'origin', colocate_with => 'journal');
@@ -26,5 +27,8 @@ SELECT create_distributed_table('notice', 'origin', colocate_with => 'journal');
 -- Answers of operators are few, and are joined with their cases.
 SELECT create_reference_table('verdict');
 SELECT create_reference_table('verdict_record');
+
+-- One row, by which a block's page is found.
+SELECT create_reference_table('block_paging');
 
 COMMIT;

@@ -6,27 +6,23 @@
 //! dropped when the next one begins.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
 
 use futures::try_join;
 use hub_rules::islands::Settled;
-use hub_rules::node::Node;
-use hub_rules::plan::{PastRow, RecordRow};
 use registry_schema::holdings::{Holding, HoldingsKey, SKETCH_CELLS};
 use registry_schema::ids::Origin;
 use registry_schema::sql;
 use tokio::sync::Mutex;
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::{ToSql, Type};
 
-use super::codec::{self, get, origin_number, text};
+use super::codec::{self, get, text};
 use super::commit::watermark;
 use super::error::{Fault, Outcome};
 use super::holdings::{make_from_rows, read_keys, store};
+use super::pages::{Paging, Stand};
 use super::pool::{Connection, Pool, Settings};
 use super::seat::Seat;
-use super::{Postgres, statements};
+use super::{Postgres, pour, statements};
 use crate::error::StoreError;
 use crate::model::Applied;
 use crate::national::{Answer, Registry as _};
@@ -42,11 +38,13 @@ const EVIDENCE: [&str; 9] =
 #[cfg(test)]
 const OWN: [&str; 3] = ["notice", "province", "judge"];
 /// What takes the place of its namesake.
-const JUDGED: [&str; 16] = [
+const JUDGED: [&str; 18] = [
     "watermark",
     "record",
     "past",
     "block",
+    "block_page",
+    "block_paging",
     "void_block",
     "member",
     "finding",
@@ -77,6 +75,7 @@ pub struct Aside {
     /// The term in which this process judges where the registry stands; who does not judge there may build and look.
     term: Option<i64>,
     holdings: BTreeMap<Origin, (HoldingsKey, Holding)>,
+    paging: Paging,
 }
 
 impl Aside {
@@ -93,7 +92,7 @@ impl Aside {
         let seat = Arc::new(Mutex::new(Seat::Taken(builder, term.unwrap_or_default())));
         let registry = Postgres { pool: Arc::new(Pool::new(settings)), seat };
         let holdings = keys.into_iter().map(|(origin, key)| (origin, (key, Holding::with_cells(SKETCH_CELLS))));
-        Ok(Some(Self { registry, home, term, holdings: holdings.collect() }))
+        Ok(Some(Self { registry, home, term, holdings: holdings.collect(), paging: Paging::of(0) }))
     }
 
     /// The store whose registry it is: what is loaded and committed there is aside.
@@ -114,9 +113,27 @@ impl Aside {
         }
         let pool = &self.registry.pool;
         try_join!(
-            pool.run(|connection, tries| async move { once(tries, pour_records(&connection, settled)).await }),
-            pool.run(|connection, tries| async move { once(tries, pour_past(&connection, settled)).await }),
-            pool.run(|connection, tries| async move { once(tries, pour_blocks(&connection, settled)).await }),
+            pool.run(|connection, tries| async move { once(tries, pour::records(&connection, settled)).await }),
+            pool.run(|connection, tries| async move { once(tries, pour::past(&connection, settled)).await }),
+        )?;
+        Ok(())
+    }
+
+    /// Says how many participants will stand in blocks altogether, before any is poured in.
+    pub fn expect_stands(&mut self, stands: u64) {
+        self.paging = Paging::of(stands);
+    }
+
+    /// Pours in who stands in which block: everybody in blocks with the same high byte (of 63 bits, the highest eight), in the
+    /// order of blocks, each once.
+    ///
+    /// # Errors
+    /// As [`Aside::pour`].
+    pub async fn pour_stands(&self, stands: &[Stand]) -> Answer<()> {
+        let (pool, paging) = (&self.registry.pool, self.paging);
+        try_join!(
+            pool.run(|connection, tries| async move { once(tries, pour::pages(&connection, paging, stands)).await }),
+            pool.run(|connection, tries| async move { once(tries, pour::crowds(&connection, stands)).await }),
         )?;
         Ok(())
     }
@@ -133,23 +150,28 @@ impl Aside {
         .await
     }
 
-    /// Writes what is known at the end: the blocks in which too many stand, the sums of each province, and the index of
+    /// Writes what is known at the end: the blocks in which too many stand, the sums of each province, and the indexes of
     /// the blocks.
     ///
     /// # Errors
     /// The server cannot be written.
     pub async fn finish(&self, voids: &[i64]) -> Answer<()> {
-        let holdings = &self.holdings;
+        let (holdings, shift) = (&self.holdings, self.paging.shift);
         let written = self.registry.pool.run(|connection, _| async move {
             connection.batch("BEGIN").await?;
             connection.query_if(!voids.is_empty(), statements::VOID_ADD, [&voids]).await?;
+            connection.query("UPDATE block_paging SET shift = $1 WHERE one = 1", [&shift]).await?;
             for (origin, (_, holding)) in holdings {
                 store(&connection, *origin, holding).await?;
             }
             connection.batch("COMMIT").await
         });
         written.await?;
-        self.long("ALTER TABLE block ADD PRIMARY KEY (block, origin, record_id, role); ANALYZE").await
+        self.long(
+            "ALTER TABLE block ADD PRIMARY KEY (block, origin, record_id, role);
+             ALTER TABLE block_page ADD PRIMARY KEY (page); ANALYZE",
+        )
+        .await
     }
 
     /// Puts this registry in the place of the one that stands, with how far each queue is judged and under what.
@@ -230,7 +252,7 @@ async fn begin(settings: Settings, term: i64) -> Outcome<Option<Begun>> {
         .batch(&format!(
             "DROP TABLE {evidence};
              ALTER TABLE record DROP CONSTRAINT record_pkey; ALTER TABLE past DROP CONSTRAINT past_pkey;
-             ALTER TABLE block DROP CONSTRAINT block_pkey;
+             ALTER TABLE block DROP CONSTRAINT block_pkey; ALTER TABLE block_page DROP CONSTRAINT block_page_pkey;
              UPDATE judge SET term = {term};
              INSERT INTO province SELECT * FROM {home}.province; UPDATE province SET notice_seq = 0;
              INSERT INTO holding SELECT * FROM {home}.holding;
@@ -310,71 +332,6 @@ async fn grants(connection: &Connection, home: &str) -> Outcome<String> {
          WHERE relnamespace = $1::text::regnamespace AND relname = ANY ($3::text[]) AND grantee <> relowner";
     let rows = connection.query_once(SQL, &[&home, &ASIDE, &JUDGED.as_slice()]).await?;
     rows.iter().map(|row| get::<String>(row, 0)).collect()
-}
-
-async fn pour_records(connection: &Connection, settled: &[Settled]) -> Outcome<()> {
-    const SQL: &str = "COPY record (origin, record_id, kind, standing, version, clock, content_hash, canonical)
-         FROM STDIN (FORMAT binary)";
-    const TYPES: [Type; 8] =
-        [Type::INT2, Type::INT8, Type::INT2, Type::INT2, Type::INT8, Type::INT8, Type::BYTEA, Type::BYTEA];
-    let mut copy = pin!(connection.copy_in(SQL, &TYPES).await?);
-    for record in settled {
-        let RecordRow { key, kind, standing, state } = &record.present;
-        let by: [&(dyn ToSql + Sync); 8] = [
-            &origin_number(key.origin),
-            &key.id.number(),
-            &i16::from(*kind),
-            &i16::from(standing.number()),
-            &i64::from(state.version.0),
-            &state.clock.number().cast_signed(),
-            &&state.content_hash.0[..],
-            &&state.canonical[..],
-        ];
-        copy.as_mut().write(&by).await?;
-    }
-    finish(copy).await
-}
-
-async fn pour_past(connection: &Connection, settled: &[Settled]) -> Outcome<()> {
-    const SQL: &str = "COPY past (origin, record_id, version, clock, content_hash, canonical, valid)
-         FROM STDIN (FORMAT binary)";
-    const TYPES: [Type; 7] = [Type::INT2, Type::INT8, Type::INT8, Type::INT8, Type::BYTEA, Type::BYTEA, Type::BOOL];
-    let rows: Vec<&PastRow> = settled.iter().flat_map(|record| &record.past).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let mut copy = pin!(connection.copy_in(SQL, &TYPES).await?);
-    for PastRow { key, state, valid } in rows {
-        let by: [&(dyn ToSql + Sync); 7] = [
-            &origin_number(key.origin),
-            &key.id.number(),
-            &i64::from(state.version.0),
-            &state.clock.number().cast_signed(),
-            &&state.content_hash.0[..],
-            &&state.canonical[..],
-            valid,
-        ];
-        copy.as_mut().write(&by).await?;
-    }
-    finish(copy).await
-}
-
-async fn pour_blocks(connection: &Connection, settled: &[Settled]) -> Outcome<()> {
-    const SQL: &str = "COPY block (block, origin, record_id, role) FROM STDIN (FORMAT binary)";
-    const TYPES: [Type; 4] = [Type::INT8, Type::INT2, Type::INT8, Type::INT2];
-    let mut copy = pin!(connection.copy_in(SQL, &TYPES).await?);
-    for record in settled {
-        for (block, Node { key, role }) in &record.blocks {
-            let by: [&(dyn ToSql + Sync); 4] =
-                [block, &origin_number(key.origin), &key.id.number(), &i16::from(role.code())];
-            copy.as_mut().write(&by).await?;
-        }
-    }
-    finish(copy).await
-}
-
-async fn finish(copy: std::pin::Pin<&mut BinaryCopyInWriter>) -> Outcome<()> {
-    Ok(copy.finish().await.map(drop)?)
 }
 
 #[cfg(test)]

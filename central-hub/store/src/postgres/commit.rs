@@ -19,7 +19,7 @@ use tokio_postgres::Row;
 use super::codec::{self, columns, get, hash, json, node_columns, origin_number, text};
 use super::error::{Fault, Outcome};
 use super::pool::Connection;
-use super::{holdings, statements};
+use super::{holdings, pages, statements};
 use crate::model::Applied;
 
 /// What became of a plan.
@@ -43,7 +43,7 @@ pub(super) async fn commit(
 ) -> Outcome<Committed> {
     let begin = statements::begin_change();
     let told = tell(&plan.notices);
-    let ((), fence, sums, numbers, held, (), (), (), gone, ()) = try_join!(
+    let ((), fence, sums, numbers, held, (), pages, (), gone, ()) = try_join!(
         connection.batch(&begin),
         connection.query(statements::FENCE, [&term, &commit_id]),
         connection.query(statements::SUMS, []),
@@ -63,8 +63,9 @@ pub(super) async fn commit(
     }
     holdings::fold(connection, &held).await?;
     fail::fail_point!("hub.plan.before");
-    let ((), (), (), (), (), ()) = try_join!(
+    let ((), (), (), (), (), (), ()) = try_join!(
         holdings::write(connection, plan, &held),
+        pages::leave(connection, &pages, &plan.keys_removed),
         forget(connection, &gone),
         sum_up(connection, plan, &sums),
         say(connection, &told, &numbers, applied.now_ms),
@@ -115,7 +116,8 @@ async fn present(connection: &Connection, rows: &[RecordRow]) -> Outcome<()> {
     connection.query_if(!rows.is_empty(), statements::RECORD_PUT, by).await.map(drop)
 }
 
-async fn blocks(connection: &Connection, plan: &Plan, is_first: bool) -> Outcome<()> {
+/// Writes who leaves which block and who comes, and answers with the pages of those who leave.
+async fn blocks(connection: &Connection, plan: &Plan, is_first: bool) -> Outcome<Vec<Row>> {
     let sorted = |keys: &[(i64, Node)]| {
         let mut keys = keys.to_vec();
         keys.sort_unstable();
@@ -126,13 +128,14 @@ async fn blocks(connection: &Connection, plan: &Plan, is_first: bool) -> Outcome
     let (lost, gained) = (sorted(&plan.keys_removed), sorted(&plan.keys_added));
     let add = if is_first { statements::BLOCK_ADD } else { statements::BLOCK_ADD_MISSING };
     let (closed, open) = (&plan.voids_added, &plan.voids_removed);
-    try_join!(
+    let (pages, _, _, _, _) = try_join!(
+        connection.query_if(!lost.0.is_empty(), statements::BLOCK_PAGES, [&lost.0]),
         connection.query_if(!lost.0.is_empty(), statements::BLOCK_REMOVE, [&lost.0, &lost.1, &lost.2, &lost.3]),
         connection.query_if(!gained.0.is_empty(), add, [&gained.0, &gained.1, &gained.2, &gained.3]),
         connection.query_if(!closed.is_empty(), statements::VOID_ADD, [closed]),
         connection.query_if(!open.is_empty(), statements::VOID_REMOVE, [open]),
     )?;
-    Ok(())
+    Ok(pages)
 }
 
 async fn members(connection: &Connection, plan: &Plan) -> Outcome<()> {

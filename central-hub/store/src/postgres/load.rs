@@ -7,6 +7,7 @@ use tokio_postgres::Row;
 
 use super::codec::{self, columns, get};
 use super::error::Outcome;
+use super::pages::Page;
 use super::pool::Connection;
 use super::statements;
 
@@ -18,6 +19,7 @@ pub(super) struct Loaded {
     members: Vec<Row>,
     verdicts: Vec<Row>,
     blocks: Vec<Row>,
+    pages: Vec<Row>,
     voids: Vec<Row>,
     clusters: Vec<Row>,
     findings: Vec<Row>,
@@ -33,19 +35,20 @@ pub(super) async fn read(connection: &Connection, request: &Request) -> Outcome<
     let scopes: Vec<i64> = request.scopes.iter().copied().collect();
     let (any_record, any_past) = (!ids.is_empty(), !past_ids.is_empty());
     let begin = statements::begin_look();
-    let ((), records, past, members, verdicts, blocks, voids, clusters, findings, ()) = try_join!(
+    let ((), records, past, members, verdicts, blocks, pages, voids, clusters, findings, ()) = try_join!(
         connection.batch(&begin),
         connection.query_if(any_record, statements::RECORDS, [&origins, &ids]),
         connection.query_if(any_past, statements::PAST_RANKS, [&past_origins, &past_ids]),
         connection.query_if(any_record, statements::MEMBERS, [&origins, &ids]),
         connection.query_if(any_record, statements::VERDICTS, [&origins, &ids]),
         connection.query_if(!blocks.is_empty(), statements::BLOCKS, [&blocks, &most]),
+        connection.query_if(!blocks.is_empty(), statements::BLOCK_PAGES, [&blocks]),
         connection.query_if(request.voids, statements::VOIDS, []),
         connection.query_if(!clusters.is_empty(), statements::CLUSTERS, [&clusters]),
         connection.query_if(!scopes.is_empty(), statements::FINDINGS, [&scopes]),
         connection.batch("COMMIT"),
     )?;
-    Ok(Loaded { records, past, members, verdicts, blocks, voids, clusters, findings })
+    Ok(Loaded { records, past, members, verdicts, blocks, pages, voids, clusters, findings })
 }
 
 impl Loaded {
@@ -65,6 +68,11 @@ impl Loaded {
         }
         for row in &self.blocks {
             context.add_to_block(get(row, 0)?, codec::node(row, 1)?);
+        }
+        for row in &self.pages {
+            for (block, node) in Page::read(row)?.of_blocks(&request.blocks)? {
+                context.add_to_block(block, node);
+            }
         }
         for row in &self.voids {
             context.add_void(get(row, 0)?);

@@ -12,6 +12,7 @@ mod migrate;
 mod seat;
 mod codec;
 mod journal;
+mod pages;
 mod load;
 mod commit;
 mod registry;
@@ -19,6 +20,7 @@ mod cases;
 mod holdings;
 mod ledger;
 mod lineage;
+mod pour;
 mod aside;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use pool::Pool;
 use seat::Seat;
 
 pub use aside::Aside;
+pub use pages::Stand;
 pub use place::PostgresUrl;
 
 /// The national store on PostgreSQL. Cloning gives another handle to the same connections.

@@ -121,8 +121,8 @@ async fn reset(connection: &Connection) -> Outcome<()> {
     connection
         .batch(&format!(
             "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {STATEMENT_TIMEOUT_MS};
-             TRUNCATE record, past, block, void_block, member, finding, finding_record, verdict, verdict_record, digest,
-               tally;
+             TRUNCATE record, past, block, block_page, void_block, member, finding, finding_record, verdict, verdict_record,
+               digest, tally;
              UPDATE watermark SET journal_id = 0"
         ))
         .await?;

@@ -69,6 +69,11 @@ hot! {
          FROM (SELECT *, row_number() OVER (PARTITION BY block ORDER BY origin, record_id, role) AS place
                FROM block WHERE block = ANY ($1::bigint[])) AS node
          WHERE place <= $2::bigint";
+    BLOCK_PAGES =
+        "SELECT page, shift, stands
+         FROM (SELECT DISTINCT key >> shift AS page, shift
+               FROM unnest($1::bigint[]) AS wanted (key), block_paging WHERE one = 1) AS k
+         JOIN block_page USING (page)";
     VOIDS = "SELECT block FROM void_block";
     CLUSTERS = "SELECT origin, record_id, role, cluster, person FROM member WHERE cluster = ANY ($1::bigint[])";
     FINDINGS =
@@ -98,6 +103,9 @@ hot! {
     BLOCK_ADD_MISSING =
         "INSERT INTO block (block, origin, record_id, role)
          SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[]) ON CONFLICT DO NOTHING";
+    BLOCK_PAGE_PUT =
+        "UPDATE block_page SET stands = k.stands FROM unnest($1::bigint[], $2::bytea[]) AS k (page, stands)
+         WHERE block_page.page = k.page";
     VOID_ADD = "INSERT INTO void_block (block) SELECT * FROM unnest($1::bigint[]) ON CONFLICT DO NOTHING";
     VOID_REMOVE = "DELETE FROM void_block WHERE block = ANY ($1::bigint[])";
     MEMBER_REMOVE =
