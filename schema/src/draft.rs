@@ -41,6 +41,10 @@ impl Draft {
 
     /// Writes a field; blank text clears it.
     pub fn set(&mut self, field: Field, value: &str) {
+        let is_last = self.fields.last().is_none_or(|(last, _)| *last < field);
+        if is_last && self.append(field, value) {
+            return;
+        }
         let tidy = text::tidied(cut(value, FIELD_BYTES_MAX * 4));
         let tidy = cut(&tidy, FIELD_BYTES_MAX + 4);
         let at = match (self.place(field), tidy.is_empty()) {
@@ -60,7 +64,7 @@ impl Draft {
         }
     }
 
-    /// Writes the next field of canonical bytes, which comes behind those before. Nothing is written, and the answer is
+    /// Writes a field that comes behind those before, as it does in canonical bytes. Nothing is written, and the answer is
     /// false, where the text is not what [`Draft::set`] would make of it.
     pub(crate) fn append(&mut self, field: Field, value: &str) -> bool {
         let is_kept = !value.is_empty() && value.len() <= FIELD_BYTES_MAX + 4 && text::is_tidy(value);

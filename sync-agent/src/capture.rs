@@ -6,7 +6,7 @@ use registry_schema::field::Field;
 use registry_schema::kind::{Kind, Status};
 use registry_schema::layout;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row};
 
 use crate::store::StoreError;
 
@@ -42,9 +42,13 @@ impl Capture {
     /// nothing: the centre rejects that by name, and the changes behind it go on.
     pub(crate) fn row(&self, connection: &Connection, kind: Kind, record_id: i64) -> Result<Vec<u8>, StoreError> {
         let reader = self.reader(kind);
-        let mut statement = connection.prepare_cached(&reader.select)?;
-        let found = statement.query_row([record_id], |row| reader.read(row)).optional()?;
-        Ok(found.unwrap_or_else(|| canonical::encode(&Draft::new(kind), Status::Active)))
+        reader.row(&mut connection.prepare_cached(&reader.select)?, record_id)
+    }
+
+    /// The same for many entries.
+    pub(crate) fn rows<'c>(&'c self, connection: &'c Connection) -> Result<Rows<'c>, StoreError> {
+        let read = |reader: &'c KindReader| Ok((reader, connection.prepare_cached(&reader.select)?));
+        Ok(Rows { readers: self.readers.iter().map(read).collect::<rusqlite::Result<_>>()? })
     }
 
     /// The canonical bytes of an image: the JSON object that a trigger made of an overtaken state.
@@ -69,12 +73,33 @@ impl Capture {
     }
 }
 
+/// Entries as their tables have them now.
+pub(crate) struct Rows<'c> {
+    readers: Vec<(&'c KindReader, CachedStatement<'c>)>,
+}
+
+impl Rows<'_> {
+    /// As [`Capture::row`].
+    pub(crate) fn get(&mut self, kind: Kind, record_id: i64) -> Result<Vec<u8>, StoreError> {
+        let found = self.readers.iter_mut().find(|(reader, _)| reader.kind == kind);
+        let (reader, statement) = found.expect("there is a reader for every kind");
+        reader.row(statement, record_id)
+    }
+}
+
 impl KindReader {
     fn new(kind: Kind) -> Self {
-        let fields: Vec<_> = layout::columns(kind).map(|column| (column.field, column.field.name())).collect();
+        let mut fields: Vec<_> = layout::columns(kind).map(|column| (column.field, column.field.name())).collect();
+        // A draft that is written in order moves nothing.
+        fields.sort_unstable_by_key(|(field, _)| *field);
         let names: Vec<_> = fields.iter().map(|(_, name)| name.as_str()).collect();
         let select = format!("SELECT status, {} FROM {} WHERE record_id = ?1", names.join(", "), kind.table());
         Self { kind, select, fields }
+    }
+
+    fn row(&self, statement: &mut CachedStatement<'_>, record_id: i64) -> Result<Vec<u8>, StoreError> {
+        let found = statement.query_row([record_id], |row| self.read(row)).optional()?;
+        Ok(found.unwrap_or_else(|| canonical::encode(&Draft::new(self.kind), Status::Active)))
     }
 
     fn read(&self, row: &Row<'_>) -> rusqlite::Result<Vec<u8>> {
@@ -82,7 +107,10 @@ impl KindReader {
         for (at, (field, _)) in self.fields.iter().enumerate() {
             if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = row.get_ref(at + 1)? {
                 let bytes = &bytes[..bytes.len().min(COLUMN_BYTES_MAX)];
-                draft.set(*field, &String::from_utf8_lossy(bytes));
+                match std::str::from_utf8(bytes) {
+                    Ok(text) => draft.set(*field, text),
+                    Err(_) => draft.set(*field, &String::from_utf8_lossy(bytes)),
+                }
             }
         }
         let status = row.get_ref(0)?.as_str().ok();

@@ -88,6 +88,8 @@ impl Store {
         }
         let Some(kept) = self.kept.as_mut() else { return Ok(None) };
         let mut delta = Delta::default();
+        // One look at the store for all of them: each look by itself would take and leave its locks.
+        let look = self.connection.unchecked_transaction()?;
         for change in changes {
             let after = Held {
                 version: change.version,
@@ -96,9 +98,9 @@ impl Store {
                 bucket: Bucket::of(&change.canonical),
             };
             // By far most entries have one change, before which there is none.
-            let before = match walk::is_alone(&self.connection, change.record_id)? {
+            let before = match walk::is_alone(&look, change.record_id)? {
                 true => None,
-                false => greatest(&self.connection, change.record_id, &kept.at)?,
+                false => greatest(&look, change.record_id, &kept.at)?,
             };
             // A state that is sent again, or that the centre's own has overtaken, moves nothing.
             if before.is_none_or(|before| before.rank() < after.rank()) {
@@ -106,6 +108,7 @@ impl Store {
             }
             kept.at.insert(lane, change.seq);
         }
+        drop(look);
         kept.holding.apply(&kept.key, &delta);
         kept.unsaved += changes.len() as u64;
         let root = Hash256(kept.holding.root().to_bytes());

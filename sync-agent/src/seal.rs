@@ -12,9 +12,9 @@ use registry_proto::frame::{Change, SealedChange};
 use registry_schema::clock::Hlc;
 use registry_schema::ids::{Lane, RecordId, Seq, Version};
 use registry_schema::kind::Kind;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
-use crate::capture::Capture;
+use crate::capture::{Capture, Rows};
 use crate::change_log::{self, LaneState};
 use crate::store::StoreError;
 use crate::store::state::{self, Incarnation};
@@ -159,10 +159,18 @@ struct Predecessor {
     place: Option<(Lane, Seq)>,
 }
 
-/// One transaction of sealing.
+const FIND_PREDECESSOR: &str = "SELECT version, lane, iif(settled, 0, seq) FROM change_log
+     WHERE record_id = ?1 AND change_id < ?2 ORDER BY change_id DESC LIMIT 1";
+const PUT: &str = "UPDATE change_log SET lane = ?2, seq = ?3, version = ?4, clock = ?5, content_hash = ?6, chain = ?7,
+     canonical = ?8, image = NULL WHERE change_id = ?1";
+
+/// One transaction of sealing, with the statements that each of its changes needs.
 struct Batch<'a> {
     transaction: &'a Transaction<'a>,
     sealer: &'a Sealer,
+    rows: Rows<'a>,
+    find_predecessor: CachedStatement<'a>,
+    put: CachedStatement<'a>,
     lanes: BTreeMap<Lane, LaneState>,
     clock: Hlc,
     now_ms: u64,
@@ -172,7 +180,9 @@ struct Batch<'a> {
 impl<'a> Batch<'a> {
     fn begin(transaction: &'a Transaction<'a>, sealer: &'a Sealer, now_ms: u64) -> Result<Self, StoreError> {
         let (lanes, clock) = (change_log::lanes(transaction)?, state::clock(transaction)?);
-        Ok(Self { transaction, sealer, lanes, clock, now_ms, changes: 0 })
+        let rows = sealer.capture.rows(transaction)?;
+        let (find_predecessor, put) = (transaction.prepare_cached(FIND_PREDECESSOR)?, transaction.prepare_cached(PUT)?);
+        Ok(Self { transaction, sealer, rows, find_predecessor, put, lanes, clock, now_ms, changes: 0 })
     }
 
     /// Changes that wait to be sealed, after `after` and up to `end`. A row without a record key, which no trigger
@@ -193,17 +203,15 @@ impl<'a> Batch<'a> {
         Ok(logged)
     }
 
-    fn predecessor(&self, change: &Logged) -> Result<Option<Predecessor>, StoreError> {
-        let sql = "SELECT version, lane, iif(settled, 0, seq) FROM change_log
-                   WHERE record_id = ?1 AND change_id < ?2 ORDER BY change_id DESC LIMIT 1";
-        let mut statement = self.transaction.prepare_cached(sql)?;
+    fn predecessor(&mut self, change: &Logged) -> Result<Option<Predecessor>, StoreError> {
         let read = |row: &Row<'_>| {
             let lane = row.get::<_, Option<u8>>(1)?.and_then(Lane::from_number);
             let seq = row.get::<_, Option<i64>>(2)?.map(|seq| Seq(seq.cast_unsigned()));
             let version = Version(row.get::<_, Option<u32>>(0)?.unwrap_or_default());
             Ok(Predecessor { version, place: lane.zip(seq) })
         };
-        Ok(statement.query_row(params![change.record_id.number(), change.change_id], read).optional()?)
+        let by = params![change.record_id.number(), change.change_id];
+        Ok(self.find_predecessor.query_row(by, read).optional()?)
     }
 
     /// Seals one change; every older change of the same entry is sealed already.
@@ -216,9 +224,7 @@ impl<'a> Batch<'a> {
         let state = self.lanes.get_mut(&lane).expect("every lane was loaded");
         let sealed = SealedChange::link(self.sealer.incarnation.origin, &state.chain, state.sealed.next(), stated);
         (state.sealed, state.chain) = (sealed.seq, sealed.chain);
-        let sql = "UPDATE change_log SET lane = ?2, seq = ?3, version = ?4, clock = ?5, content_hash = ?6, chain = ?7,
-                   canonical = ?8, image = NULL WHERE change_id = ?1";
-        self.transaction.prepare_cached(sql)?.execute(params![
+        self.put.execute(params![
             change.change_id,
             lane.number(),
             sealed.seq.0.cast_signed(),
@@ -260,9 +266,9 @@ impl<'a> Batch<'a> {
         on_its_way.map_or(change.lane, |(lane, _)| lane)
     }
 
-    fn content(&self, change: &Logged) -> Result<Vec<u8>, StoreError> {
+    fn content(&mut self, change: &Logged) -> Result<Vec<u8>, StoreError> {
         if !change.overtaken {
-            return self.sealer.capture.row(self.transaction, change.kind, change.record_id.number());
+            return self.rows.get(change.kind, change.record_id.number());
         }
         let sql = "SELECT image FROM change_log WHERE change_id = ?1";
         let mut statement = self.transaction.prepare_cached(sql)?;

@@ -129,6 +129,7 @@ fn a_transaction_that_is_cut_off_seals_nothing_and_is_repeated_exactly() {
     let transaction = connection.transaction().unwrap();
     let mut batch = Batch::begin(&transaction, sealer, NOW_MS).unwrap();
     seal_in_order(&mut batch, 0, 4, (3, 3)).unwrap();
+    drop(batch);
     drop(transaction);
     assert_eq!(rows(&mut store), []);
     seal_all(&mut store);
