@@ -99,7 +99,7 @@ advisories: target/tools/bin/cargo-deny ## Known weaknesses of what we depend on
 bench: ## How fast a nation on PostgreSQL is, beside its bound and its peers, in one run (ENTRIES); see benches/README.md
 	@.ci/need postgres pgloader psql sqlite3
 	$(CARGO) build --release --locked --bins
-	HOTICH_POSTGRES_WAL=logical HOTICH_POSTGRES_BUFFERS=1GB \
+	HOTICH_POSTGRES_SETTINGS='shared_buffers=1GB wal_level=logical' \
 		.ci/postgres benches/all.sh $(ENTRIES) target/bench/report.json
 
 bench-judge: ## How fast the embedded store is judged, beside its bound (ENTRIES)
@@ -114,19 +114,20 @@ bench-postgres: ## The same on a PostgreSQL of its own (ENTRIES)
 bench-growth: ## The rates of a nation on PostgreSQL that grows to ENTRIES in three steps, with a drawing
 	@.ci/need postgres
 	$(CARGO) build --release --locked -p registry-benches
-	HOTICH_POSTGRES_BUFFERS=1GB .ci/postgres sh -c 'target/release/bench-judge --store "$$HOTICH_POSTGRES" \
+	HOTICH_POSTGRES_SETTINGS='shared_buffers=4GB max_wal_size=16GB checkpoint_timeout=15min wal_compression=lz4' \
+		.ci/postgres sh -c 'target/release/bench-judge --store "$$HOTICH_POSTGRES" \
 		--entries $(ENTRIES) --provinces 32 --growth 3 --plot target/bench/growth.svg --out target/bench/growth.json'
 
 bench-peers: ## Ours beside COPY, pgloader and logical replication, on one server in one run (ENTRIES)
 	@.ci/need postgres pgloader psql
 	$(CARGO) build --release --locked -p registry-benches
-	HOTICH_POSTGRES_WAL=logical HOTICH_POSTGRES_BUFFERS=1GB \
+	HOTICH_POSTGRES_SETTINGS='shared_buffers=1GB wal_level=logical' \
 		.ci/postgres benches/peers.sh $(ENTRIES) target/bench/peers.json
 
 bench-nation: ## Real agents and a hub on PostgreSQL, from a provincial commit to the registry (ENTRIES, TLS=0 without TLS)
 	@.ci/need postgres psql sqlite3
 	$(CARGO) build --release --locked --bins
-	HOTICH_POSTGRES_BUFFERS=1GB .ci/postgres benches/nation.sh $(ENTRIES) target/bench/nation.json
+	HOTICH_POSTGRES_SETTINGS='shared_buffers=1GB' .ci/postgres benches/nation.sh $(ENTRIES) target/bench/nation.json
 
 bench-resync: ## What it costs to find differences (RESYNC_ENTRIES), beside negentropy
 	$(CARGO) run --release --locked -p registry-benches --bin bench-resync -- --entries $(RESYNC_ENTRIES) \

@@ -38,6 +38,8 @@ pub(crate) struct Point {
     pub(crate) bulk_rps: f64,
     /// Entries a second of the sample.
     pub(crate) daily_rps: f64,
+    /// Seconds of each step of bulk.
+    pub(crate) bulk_seconds: BTreeMap<&'static str, f64>,
 }
 
 /// Grows a fresh store to all frames in so many steps.
@@ -47,11 +49,11 @@ pub(crate) async fn measure(store: &AnyStore, frames: Vec<Append>, steps: usize)
     let mut provinces: Vec<Vec<Append>> = provinces.into_values().collect();
     anyhow::ensure!(provinces.len() > steps, "{steps} steps want more than {steps} provinces");
     let newcomers = provinces.split_off(provinces.len() - steps);
-    let others: Vec<Append> = provinces.into_iter().flatten().collect();
+    let mut others: Vec<Append> = provinces.into_iter().flatten().collect();
     let (mut points, mut entries, mut joined) = (Vec::new(), 0, 0);
-    for (end, newcomer) in ends(others.len(), steps).into_iter().zip(newcomers) {
-        let (first_half, second_half) = newcomer.split_at(newcomer.len() / 2);
-        entries += append(store, &others[joined..end]).await? + append(store, first_half).await?;
+    for (end, mut newcomer) in ends(others.len(), steps).into_iter().zip(newcomers) {
+        let second_half = newcomer.split_off(newcomer.len() / 2);
+        entries += append(store, others.drain(..end - joined)).await? + append(store, newcomer).await?;
         joined = end;
         let in_bulk = bulk(store).await?;
         anyhow::ensure!(in_bulk.states == entries, "{} states were judged of {entries}", in_bulk.states);
@@ -60,7 +62,8 @@ pub(crate) async fn measure(store: &AnyStore, frames: Vec<Append>, steps: usize)
         let began = Instant::now();
         while reconciler.step().await?.is_some() {}
         let daily_rps = rate(usize::try_from(sampled)?, began);
-        points.push(Point { entries, bulk_rps: in_bulk.states as f64 / in_bulk.elapsed.as_secs_f64(), daily_rps });
+        let bulk_rps = in_bulk.states as f64 / in_bulk.elapsed.as_secs_f64();
+        points.push(Point { entries, bulk_rps, daily_rps, bulk_seconds: in_bulk.seconds });
         tell(points.last().context("a point was measured")?)?;
         entries += sampled;
     }
@@ -99,14 +102,16 @@ pub(crate) fn draw(points: &[Point], path: &Path) -> anyhow::Result<()> {
 }
 
 /// The frames of a sample.
-fn sample(frames: &[Append]) -> &[Append] {
+fn sample(mut frames: Vec<Append>) -> Vec<Append> {
     let mut held = 0;
     let is_enough = |frame: &Append| {
         let before = held;
         held += states(frame);
         before >= SAMPLE_STATES
     };
-    &frames[..frames.iter().position(is_enough).unwrap_or(frames.len())]
+    let enough = frames.iter().position(is_enough).unwrap_or(frames.len());
+    frames.truncate(enough);
+    frames
 }
 
 fn states(entry: &Append) -> u64 {
@@ -116,16 +121,22 @@ fn states(entry: &Append) -> u64 {
     }
 }
 
-async fn append(store: &AnyStore, frames: &[Append]) -> anyhow::Result<u64> {
-    for commit in frames.chunks(COMMIT_FRAMES) {
-        store.append(commit.to_vec()).await?;
+/// Journals frames, whose memory the store will want.
+async fn append(store: &AnyStore, frames: impl IntoIterator<Item = Append>) -> anyhow::Result<u64> {
+    let (mut frames, mut appended) = (frames.into_iter(), 0);
+    loop {
+        let commit: Vec<Append> = frames.by_ref().take(COMMIT_FRAMES).collect();
+        if commit.is_empty() {
+            return Ok(appended);
+        }
+        appended += commit.iter().map(states).sum::<u64>();
+        store.append(commit).await?;
     }
-    Ok(frames.iter().map(states).sum())
 }
 
 /// A size takes minutes.
 fn tell(point: &Point) -> anyhow::Result<()> {
-    let Point { entries, bulk_rps, daily_rps } = point;
+    let Point { entries, bulk_rps, daily_rps, .. } = point;
     writeln!(std::io::stderr(), "{entries} entries: {bulk_rps:.0}/s in bulk, {daily_rps:.0}/s in batches")?;
     Ok(())
 }
