@@ -38,7 +38,8 @@ impl Fault {
     ///
     /// Others were in the way (40001, 40P01), the server ends, starts or gives its place to another one (57P01 to 57P03,
     /// 08, 25006), has no free place (53300), a plan is older than its table (0A000), a row that was said to be new is
-    /// there (23505: the second try looks before it writes), or the connection is gone.
+    /// there (23505: the second try looks before it writes), an earlier statement of the transaction was refused and the
+    /// answers to those behind it were read first (25P02: the next try tells why), or the connection is gone.
     pub(super) fn is_passing(&self) -> bool {
         let Self::Server(error) = self else { return false };
         match error.code() {
@@ -53,6 +54,7 @@ impl Fault {
                     SqlState::TOO_MANY_CONNECTIONS,
                     SqlState::FEATURE_NOT_SUPPORTED,
                     SqlState::UNIQUE_VIOLATION,
+                    SqlState::IN_FAILED_SQL_TRANSACTION,
                 ];
                 passing.contains(code) || code.code().starts_with("08")
             }
