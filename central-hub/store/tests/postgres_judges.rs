@@ -97,7 +97,7 @@ async fn what_is_judged_while_connections_end_is_judged_once() {
         let batches = World::new(seed).schedule();
         conformance::play_from(&store, schedule.len(), &batches).await;
         schedule.extend(batches);
-        if seed >= 11 && ended.load(Ordering::Relaxed) >= ENOUGH {
+        if seed >= 11 && (task.is_finished() || ended.load(Ordering::Relaxed) >= ENOUGH) {
             break;
         }
     }
@@ -114,7 +114,7 @@ async fn what_is_journaled_while_connections_end_stands_once() {
     let stop = Arc::new(AtomicBool::new(false));
     let (task, ended) = terminate_all(&database, &stop);
     let mut taken = 0;
-    while taken < 300 || ended.load(Ordering::Relaxed) < ENOUGH {
+    while taken < 300 || (!task.is_finished() && ended.load(Ordering::Relaxed) < ENOUGH) {
         let appended = store.append(vec![conformance::big_frame(taken)]).await.expect("appends");
         taken += 1;
         let id = JournalId(i64::try_from(taken).expect("few"));
