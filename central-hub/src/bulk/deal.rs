@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hub_rules::islands::{Islands, ROUNDS, is_crowd};
-use hub_rules::node::Node;
 use hub_rules::verdict::Verdict;
-use hub_store::postgres::Aside;
+use hub_store::postgres::{self, Aside};
 use tokio::sync::mpsc;
 
 use super::BulkError;
@@ -39,7 +38,7 @@ pub(super) async fn deal(
     let folder = scratch.to_owned();
     let dealer = tokio::spawn(on_a_thread(move || dealt(settled, verdicts, &poured, &folder)));
     while let Some(stands) = taken.recv().await {
-        let stands: Vec<(i64, Node)> = stands;
+        let stands: Vec<postgres::Stand> = stands;
         aside.pour_stands(&stands).await?;
     }
     dealer.await.map_err(|_| BulkError::Interrupted)?
@@ -48,7 +47,7 @@ pub(super) async fn deal(
 fn dealt(
     settled: Settled,
     verdicts: Vec<Verdict>,
-    poured: &mpsc::Sender<Vec<(i64, Node)>>,
+    poured: &mpsc::Sender<Vec<postgres::Stand>>,
     scratch: &Path,
 ) -> Result<Dealt, BulkError> {
     let Settled { mut islands, states, stands, spoken_of, .. } = settled;
@@ -82,7 +81,7 @@ fn dealt(
 /// The blocks in which several stand, sorted, and those in which too many do. All of them are poured on the way.
 fn share(
     stands: &Spooled<Stand>,
-    poured: &mpsc::Sender<Vec<(i64, Node)>>,
+    poured: &mpsc::Sender<Vec<postgres::Stand>>,
     scratch: &Path,
 ) -> Result<(Spooled<Stand>, BTreeSet<i64>), BulkError> {
     let (mut shared, mut voids) = (Spool::create(scratch, "shared")?, BTreeSet::new());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hub_rules::islands::{Cut, Islands, Settled as Record};
-use hub_store::postgres::Aside;
+use hub_store::postgres::{Aside, high_byte};
 use rayon::prelude::*;
 use registry_schema::ids::RecordKey;
 use tokio::sync::mpsc;
@@ -103,7 +103,7 @@ impl Settling {
         let number = self.islands.add().ok_or(BulkError::TooMany)?;
         self.records += 1;
         for (block, node) in &record.blocks {
-            self.stands.put(high_byte(*block), &Stand { block: *block, number, node: *node })?;
+            self.stands.put(usize::from(high_byte(*block)), &Stand { block: *block, number, node: *node })?;
         }
         self.stands_count += record.blocks.len() as u64;
         let key = record.present.key;
@@ -116,11 +116,6 @@ impl Settling {
         }
         Ok(())
     }
-}
-
-/// The highest eight of the 63 bits of a block.
-fn high_byte(block: i64) -> usize {
-    usize::try_from(block >> 55).unwrap_or_default()
 }
 
 /// A record of which these states arrived.

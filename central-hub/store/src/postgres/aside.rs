@@ -124,8 +124,8 @@ impl Aside {
         self.paging = Paging::of(stands);
     }
 
-    /// Pours in who stands in which block: everybody in blocks with the same high byte (of 63 bits, the highest eight), in the
-    /// order of blocks, each once.
+    /// Pours in who stands in which block: everybody in blocks with the same [`high_byte`](super::high_byte), in the order of
+    /// blocks, each once.
     ///
     /// # Errors
     /// As [`Aside::pour`].

@@ -32,7 +32,7 @@ use pool::Pool;
 use seat::Seat;
 
 pub use aside::Aside;
-pub use pages::Stand;
+pub use pages::{Stand, high_byte};
 pub use place::PostgresUrl;
 
 /// The national store on PostgreSQL. Cloning gives another handle to the same connections.

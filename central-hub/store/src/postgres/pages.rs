@@ -21,12 +21,18 @@ use super::statements;
 const STANDS_MEAN_MAX: u64 = 16;
 /// Bits of a block: a block is never negative.
 const BLOCK_BITS: u32 = 63;
-/// Bits of a block that its page leaves out at most, so that whoever sorts stands by their high byte has whole pages.
+/// Bits of a block that its page leaves out at most: a page has blocks of one [`high_byte`].
 const SHIFT_MAX: u32 = BLOCK_BITS - 8;
 const STAND_BYTES: usize = 19;
 
 /// Who stands where: a block and a participant.
 pub type Stand = (i64, Node);
+
+/// The highest eight bits of a block. Whoever has everybody in blocks with the same ones has whole pages.
+#[must_use]
+pub fn high_byte(block: i64) -> u8 {
+    u8::try_from(block >> SHIFT_MAX).unwrap_or_default()
+}
 
 /// Which page a block is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +152,7 @@ mod tests {
             assert!(stands <= pages * STANDS_MEAN_MAX, "{stands} stands in {pages} pages");
             assert!(pages == 256 || stands > pages * STANDS_MEAN_MAX / 2, "{stands} stands in {pages} pages");
         }
+        assert_eq!((high_byte(0), high_byte((1 << 55) - 1), high_byte(1 << 55), high_byte(i64::MAX)), (0, 0, 1, 255));
         let last = Paging::of(123_000_000);
         assert_eq!((last.page(0), last.page(i64::MAX)), (0, (1 << (63 - last.shift)) - 1));
     }
