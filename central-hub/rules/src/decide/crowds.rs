@@ -96,6 +96,11 @@ impl<'a> Crowds<'a> {
         self.touched.get(&block) == Some(&(true, true))
     }
 
+    /// Whether so many come or stand there that the block may be crowded before the batch, after it, or both.
+    pub(super) fn is_touched(&self, block: i64) -> bool {
+        self.touched.contains_key(&block)
+    }
+
     /// The blocks that become crowded, and those that are so no more.
     pub(super) fn moves(&self) -> (Vec<i64>, Vec<i64>) {
         let of = |wanted: (bool, bool)| {
@@ -141,11 +146,15 @@ mod tests {
 
     const CROWD: usize = BLOCK_NODES_MAX + 10;
 
+    /// Who is like none of the others: a woman among men.
+    const STRANGER: usize = 9_999;
+
     /// One of many deaths of one day under one name; who is withdrawn leaves the block.
     fn death(number: usize, version: u32, status: Status) -> Arrival {
         let draft = Draft::new(Kind::Death)
             .with(Field::entry(Attribute::Authority), "01.00001")
             .with(Field::entry(Attribute::EventDate), "02.02.1968")
+            .with(Field::new(Role::Deceased, Attribute::Sex), if number == STRANGER { "2" } else { "1" })
             .with(Field::new(Role::Deceased, Attribute::Name), "Nguyễn Thị Thảo Nhi Vy");
         let bytes = canonical::encode(&draft, status);
         let key = format!("01@2008/{number}").parse().unwrap();
@@ -187,5 +196,17 @@ mod tests {
             let before_they_came = play(leave.chunks(batch).chain(crowd().chunks(batch)).map(<[Arrival]>::to_vec));
             assert_eq!(before_they_came.digests, after.digests, "in batches of {batch}");
         }
+    }
+    #[test]
+    fn the_one_too_many_parts_the_others_and_brings_them_together_when_they_leave_though_they_are_like_nobody() {
+        let others: Vec<Arrival> = (1..=BLOCK_NODES_MAX).map(|number| death(number, 1, Status::Active)).collect();
+        let comes = death(STRANGER, 1, Status::Active);
+        let before = play([others.clone()]);
+        assert!(!before.findings.is_empty());
+        let with = play([others.clone(), vec![comes.clone()]]);
+        assert!(with.members.is_empty() && with.findings.is_empty());
+        assert_eq!(play([vec![comes.clone()], others.clone()]).digests, with.digests);
+        let without = play([others, vec![comes], vec![death(STRANGER, 2, Status::Cancelled)]]);
+        assert_eq!((without.members, without.findings), (before.members, before.findings));
     }
 }

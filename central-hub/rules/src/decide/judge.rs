@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-use registry_schema::field::Role;
 use registry_schema::ids::RecordKey;
 
+use super::compare::{on_all, part, participants};
 use super::crowds::Crowds;
 use super::merge::Merged;
 use super::reach::{Reach, has};
@@ -19,9 +18,6 @@ use crate::reading::{Entry, Reading};
 use crate::rule::scene::{Scene, pairs, verdict_on};
 use crate::rule::{held_apart, judge_block, judge_cluster};
 use crate::verdict::{Answer, Verdict, standing, standing_on_pair};
-
-/// Comparisons or clusters that are worth waking another thread: some milliseconds of work.
-const PARALLEL_MIN: usize = 1_000;
 
 /// What the judgement establishes about everybody whom the batch reaches.
 #[derive(Debug, Default)]
@@ -88,12 +84,7 @@ fn in_force<'a>(context: &'a Context, merged: &Merged<'a>, reach: &Reach<'_>) ->
 }
 
 fn parts<'a>(records: &Readings<'a>, reach: &Reach<'_>) -> Parts<'a> {
-    let part = |node: Node| {
-        let reading = records.get(&node.key)?;
-        let (record, profile) = (reading.in_force()?, reading.profile()?);
-        let person = record.participant(node.role)?;
-        Some((node, Part { entry: Entry { key: node.key, record }, person, profile }))
-    };
+    let part = |node: Node| Some((node, part(node, records.get(&node.key)?)?));
     reach.everybody().filter_map(part).collect()
 }
 
@@ -130,18 +121,6 @@ fn relations(records: &Readings<'_>, parts: &Parts<'_>, verdicts: &PairVerdicts<
         }
     }
     relations
-}
-
-/// Does the same to all, on every processor where that is worth it; the answers are in the order of the questions.
-fn on_all<T: Send, U: Send>(all: Vec<T>, work: impl Fn(T) -> U + Send + Sync) -> Vec<U> {
-    if all.len() < PARALLEL_MIN { all.into_iter().map(work).collect() } else { all.into_par_iter().map(work).collect() }
-}
-
-/// Whom to compare of what shares a block: two participants, or, for two entries, their people role by role.
-fn participants(a: Node, b: Node) -> impl Iterator<Item = (Node, Node)> {
-    let (roles, two) = if a.role == Role::Entry { (&Role::ALL[1..], None) } else { (&[][..], Some((a, b))) };
-    let of_role = move |role: &Role| (Node::new(a.key, *role), Node::new(b.key, *role));
-    roles.iter().map(of_role).chain(two).map(|(one, other)| (one.min(other), one.max(other)))
 }
 
 fn join_by_verdict(parts: &Parts<'_>, a: RecordKey, b: RecordKey, relations: &mut Relations) {

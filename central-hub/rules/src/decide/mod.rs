@@ -4,6 +4,8 @@
 mod merge;
 mod mending;
 mod crowds;
+mod compare;
+mod neighbours;
 mod reach;
 mod judge;
 mod difference;

@@ -8,6 +8,7 @@ use registry_schema::ids::RecordKey;
 
 use super::crowds::{Change, Crowds, Touched, changes, nodes_wanted};
 use super::merge::Batch;
+use super::neighbours::Neighbours;
 use crate::context::{Context, Request};
 use crate::node::Node;
 use crate::reading::Reading;
@@ -21,24 +22,23 @@ pub(super) struct Ground {
     /// The natural keys of these records.
     naturals: BTreeSet<i64>,
     /// Everybody who stands in a block with such a record.
-    mates: Vec<Node>,
+    neighbours: Neighbours,
 }
 
 impl Ground {
     fn of(context: &Context, changes: &[Change<'_>]) -> Self {
         let crowds = Crowds::of(context, changes);
-        let (mut own, mut naturals, mut mates) = (Vec::new(), BTreeSet::new(), Vec::new());
+        let (mut own, mut naturals) = (Vec::new(), BTreeSet::new());
         for change in changes {
             for reading in change.before.into_iter().chain([change.after]) {
                 let Some(record) = reading.in_force() else { continue };
                 own.extend(record.participants().map(|person| Node::new(change.key, person.role)));
                 naturals.extend(reading.natural_block());
-                mates.extend(beside(context, &crowds, reading));
             }
         }
         put_in_order(&mut own);
-        put_in_order(&mut mates);
-        Self { crowds: crowds.into_touched(), own, naturals, mates }
+        let neighbours = Neighbours::of(context, changes, &crowds);
+        Self { crowds: crowds.into_touched(), own, naturals, neighbours }
     }
 }
 
@@ -81,10 +81,12 @@ impl<'a> Reach<'a> {
             *ground = Some(Ground::of(context, &changes));
         }
         let Some(ground) = ground else { return reach };
+        ground.neighbours.look(context, batch);
         reach.crowds = Crowds::again(context, &ground.crowds);
         reach.joined = ground.own.clone();
         reach.naturals = ground.naturals.clone();
-        ground.mates.iter().for_each(|mate| reach.meet(context, *mate));
+        ground.neighbours.records().for_each(|key| reach.want_record(context, key));
+        ground.neighbours.concerned().for_each(|neighbour| reach.meet(context, neighbour));
         for verdict in batch.verdicts() {
             verdict.records.iter().for_each(|key| reach.touch_stored(context, *key));
         }
@@ -102,13 +104,13 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// Somebody who stands in a block with a record that changes; an entry stands for all its people.
-    fn meet(&mut self, context: &Context, mate: Node) {
-        self.want_record(context, mate.key);
-        if mate.role != Role::Entry {
-            self.joined.push(mate);
-        } else if let Some(record) = context.entries.get(&mate.key).and_then(|stored| stored.present.in_force()) {
-            self.joined.extend(record.participants().map(|person| Node::new(mate.key, person.role)));
+    /// Somebody whom a record that changes concerns; an entry stands for all its people.
+    fn meet(&mut self, context: &Context, neighbour: Node) {
+        self.want_record(context, neighbour.key);
+        if neighbour.role != Role::Entry {
+            self.joined.push(neighbour);
+        } else if let Some(record) = context.entries.get(&neighbour.key).and_then(|stored| stored.present.in_force()) {
+            self.joined.extend(record.participants().map(|person| Node::new(neighbour.key, person.role)));
         }
     }
 
