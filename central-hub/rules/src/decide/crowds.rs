@@ -27,6 +27,13 @@ pub(super) struct Change<'a> {
     pub(super) after: &'a Reading,
 }
 
+impl<'a> Change<'a> {
+    /// The record as it was, where it was, and as it will be.
+    pub(super) fn states(&self) -> impl Iterator<Item = &'a Reading> + use<'a> {
+        self.before.into_iter().chain([self.after])
+    }
+}
+
 /// The records of the batch whose present states change, as far as the context knows. A row that is brought back changes
 /// from what stood there meanwhile.
 pub(super) fn changes<'a>(context: &'a Context, batch: &'a Batch) -> Vec<Change<'a>> {
@@ -197,6 +204,7 @@ mod tests {
             assert_eq!(before_they_came.digests, after.digests, "in batches of {batch}");
         }
     }
+
     #[test]
     fn the_one_too_many_parts_the_others_and_brings_them_together_when_they_leave_though_they_are_like_nobody() {
         let others: Vec<Arrival> = (1..=BLOCK_NODES_MAX).map(|number| death(number, 1, Status::Active)).collect();

@@ -31,7 +31,7 @@ impl Neighbours {
     pub(super) fn of(context: &Context, changes: &[Change<'_>], crowds: &Crowds<'_>) -> Self {
         let (mut bound, mut others) = (Vec::new(), Vec::new());
         for (at, change) in changes.iter().enumerate() {
-            for reading in states(change) {
+            for reading in change.states() {
                 for (block, part) in reading.blocks() {
                     let Some(nodes) = context.blocks.get(block).filter(|_| !crowds.stays_crowded(*block)) else {
                         continue;
@@ -74,17 +74,12 @@ impl Neighbours {
             let reading = &context.entries.get(&node.key)?.present;
             let change = &changes[at];
             let own = Node::new(change.key, role);
-            states(change).any(|state| are_alike((own, state), (node, reading))).then_some(node)
+            change.states().any(|state| are_alike((own, state), (node, reading))).then_some(node)
         };
         let mut alike: Vec<Node> = on_all(others, is_alike).into_iter().flatten().collect();
         alike.dedup();
         self.alike = Some(alike);
     }
-}
-
-/// A record as it was and as it will be.
-fn states<'a>(change: &Change<'a>) -> impl Iterator<Item = &'a Reading> + use<'a> {
-    change.before.into_iter().chain([change.after])
 }
 
 /// Whether two parts of records, or for entries any two people in one role, are perhaps one.

@@ -30,7 +30,7 @@ impl Ground {
         let crowds = Crowds::of(context, changes);
         let (mut own, mut naturals) = (Vec::new(), BTreeSet::new());
         for change in changes {
-            for reading in change.before.into_iter().chain([change.after]) {
+            for reading in change.states() {
                 let Some(record) = reading.in_force() else { continue };
                 own.extend(record.participants().map(|person| Node::new(change.key, person.role)));
                 naturals.extend(reading.natural_block());
@@ -190,7 +190,7 @@ fn first_request(context: &Context, batch: &Batch, changes: &[Change<'_>]) -> Re
         request.histories.insert(key);
     }
     request.records.extend(batch.mended().map(|(key, _)| key).filter(|key| !context.asked.records.contains(key)));
-    let states = changes.iter().flat_map(|change| change.before.into_iter().chain([change.after]));
+    let states = changes.iter().flat_map(Change::states);
     let blocks = states.flat_map(Reading::blocks).map(|(block, _)| *block);
     request.blocks = blocks.filter(|block| !context.asked.blocks.contains(block)).collect();
     request
