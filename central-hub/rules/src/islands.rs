@@ -13,6 +13,7 @@ use registry_schema::ids::RecordKey;
 use crate::arrival::State;
 use crate::context::Context;
 use crate::decide::{BLOCK_NODES_MAX, Batch};
+use crate::matching::Sketch;
 use crate::node::Node;
 use crate::plan::{PastRow, RecordRow};
 use crate::policy::Policy;
@@ -57,6 +58,8 @@ pub struct Settled {
     pub past: Vec<PastRow>,
     /// Where the record in force stands.
     pub blocks: Vec<(i64, Node)>,
+    /// The sketch of the record in force.
+    pub sketch: Option<Sketch>,
     /// The greatest state, valid or not.
     pub held: Held,
 }
@@ -80,6 +83,7 @@ impl Settled {
                 .map(|reading| PastRow { key, state: reading.state.clone(), valid: reading.is_valid() })
                 .collect(),
             blocks: present.blocks().to_vec(),
+            sketch: present.profile().map(Sketch::of),
             held,
             present: RecordRow {
                 key,
@@ -93,7 +97,8 @@ impl Settled {
 
 impl Context {
     /// What there is to know of records that come with all their states and that no store has seen: of their blocks,
-    /// `beside` names everybody who was judged before, and `is_void` those in which too many stand in the end.
+    /// `beside` names everybody who was judged before and may be alike, and `is_void` those in which too many stand in
+    /// the end.
     #[must_use]
     pub fn of_settled(
         policy: Arc<Policy>,

@@ -78,7 +78,8 @@ fn dealt(
     Ok(Dealt { voids, states: dealt.finish()?, beside, verdicts: by_batch })
 }
 
-/// The blocks in which several stand, sorted, and those in which too many do. All of them are poured on the way.
+/// The blocks in which several stand who may be alike, sorted, and those in which too many do. All of them are poured on
+/// the way.
 fn share(
     stands: &Spooled<Stand>,
     poured: &mpsc::Sender<Vec<postgres::Stand>>,
@@ -91,8 +92,8 @@ fn share(
         for block in stands.chunk_by(|one, other| one.block == other.block) {
             if is_crowd(block.len()) {
                 voids.insert(block[0].block);
-            } else if block.len() > 1 {
-                for stand in block {
+            } else {
+                for stand in block.iter().filter(|stand| block.iter().any(|other| stand.may_be_like(other))) {
                     shared.put(part, stand)?;
                 }
             }
@@ -103,14 +104,17 @@ fn share(
     Ok((shared.finish()?, voids))
 }
 
-/// Joins who shares a block, small blocks first.
+/// Joins who may be alike, in small blocks first.
 fn grow(islands: &mut Islands, shared: &Spooled<Stand>) -> Result<(), BulkError> {
     for round in ROUNDS {
         for part in 0..PARTS {
             let stands = shared.read(part)?;
             for block in stands.chunk_by(|one, other| one.block == other.block) {
                 if round.contains(&block.len()) {
-                    block[1..].iter().for_each(|stand| islands.join(block[0].number, stand.number));
+                    for (at, stand) in block.iter().enumerate() {
+                        let alike = block[..at].iter().filter(|other| stand.may_be_like(other));
+                        alike.for_each(|other| islands.join(other.number, stand.number));
+                    }
                 }
             }
         }
@@ -118,7 +122,7 @@ fn grow(islands: &mut Islands, shared: &Spooled<Stand>) -> Result<(), BulkError>
     Ok(())
 }
 
-/// For each block that reaches over several batches, what each of them must know of those before it.
+/// For each block that reaches over several batches, who of those before may be like somebody in each of them.
 fn beside(
     shared: &Spooled<Stand>,
     batches: &[u32],
@@ -132,7 +136,9 @@ fn beside(
         for block in stands.chunk_by(|one, other| one.block == other.block) {
             let reached: BTreeSet<u32> = block.iter().map(batch_of).collect();
             for batch in reached.into_iter().skip(1) {
-                for stand in block.iter().filter(|stand| batch_of(stand) < batch) {
+                let own: Vec<&Stand> = block.iter().filter(|stand| batch_of(stand) == batch).collect();
+                let is_like_own = |stand: &&Stand| own.iter().any(|own| stand.may_be_like(own));
+                for stand in block.iter().filter(|stand| batch_of(stand) < batch).filter(is_like_own) {
                     spool.put(parts.of_batch(batch), &Beside { batch, block: stand.block, node: stand.node })?;
                 }
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hub_rules::State;
+use hub_rules::matching::Sketch;
 use hub_rules::node::Node;
 use registry_schema::clock::Hlc;
 use registry_schema::digest::Hash256;
@@ -28,7 +29,7 @@ pub(super) struct Numbered {
 }
 
 /// A part of a record that stands in a block.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stand {
     /// The block.
     pub(super) block: i64,
@@ -36,6 +37,15 @@ pub(super) struct Stand {
     pub(super) number: u32,
     /// The part.
     pub(super) node: Node,
+    /// The record's sketch.
+    pub(super) sketch: Sketch,
+}
+
+impl Stand {
+    /// Whether it may be like another one in the block.
+    pub(super) fn may_be_like(&self, other: &Self) -> bool {
+        self.number != other.number && self.sketch.may_be_alike(self.node.role, &other.sketch, other.node.role)
+    }
 }
 
 /// Somebody who stands in a block beside a later batch.
@@ -85,11 +95,13 @@ impl Item for Stand {
         bytes.extend(self.block.to_le_bytes());
         bytes.extend(self.number.to_le_bytes());
         put_node(bytes, self.node);
+        self.sketch.put(bytes);
     }
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {
         let block = i64::from_le_bytes(array(bytes)?);
-        Some(Self { block, number: u32::from_le_bytes(array(bytes)?), node: take_node(bytes)? })
+        let (number, node) = (u32::from_le_bytes(array(bytes)?), take_node(bytes)?);
+        Some(Self { block, number, node, sketch: Sketch::take(bytes)? })
     }
 }
 
@@ -132,6 +144,12 @@ fn array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use hub_rules::islands::Settled;
+    use registry_schema::canonical;
+    use registry_schema::draft::Draft;
+    use registry_schema::field::{Attribute, Field};
+    use registry_schema::kind::{Kind, Status};
+
     use super::*;
 
     #[test]
@@ -147,9 +165,16 @@ mod tests {
         for end in 0..bytes.len() {
             assert!(Numbered::take(&mut &bytes[..end]).is_none(), "cut at {end}");
         }
-        let stand = Stand { block: -3, number: 7, node: Node::new(key, Role::Mother) };
+        let birth = Draft::new(Kind::Birth)
+            .with(Field::entry(Attribute::Authority), "01.00001")
+            .with(Field::new(Role::Child, Attribute::Name), "Trần Văn An")
+            .with(Field::new(Role::Mother, Attribute::Name), "Lê Thị Mai");
+        let state = State::new(Version(1), Hlc::from_number(1), canonical::encode(&birth, Status::Active));
+        let sketch = Settled::of(key, [state]).unwrap().sketch.unwrap();
+        let stand = Stand { block: -3, number: 7, node: Node::new(key, Role::Mother), sketch };
         let mut bytes = Vec::new();
         stand.put(&mut bytes);
-        assert!(Stand::take(&mut bytes.as_slice()) == Some(stand));
+        assert_eq!(Stand::take(&mut bytes.as_slice()), Some(stand));
+        assert!((0..bytes.len()).all(|end| Stand::take(&mut &bytes[..end]).is_none()));
     }
 }

@@ -6,7 +6,8 @@
 //! 1. **gather**: the journal is read once and its states are dealt out by record;
 //! 2. **settle**: each record with all its states; what is known of it alone is poured into the store, indexes last;
 //! 3. **deal**: who stands together in a block is sought by sorting, and poured as it is sorted; too large blocks are void,
-//!    and records are dealt into batches of islands that mostly concern themselves;
+//!    whoever is plainly like nobody there is left out, and records are dealt into batches of islands that mostly concern
+//!    themselves;
 //! 4. **judge**: the same `decide` as ever, batch by batch. A batch knows beforehand who stands beside it, so the store is
 //!    asked only for the few neighbours in batches before it;
 //! 5. **finish**: the remaining indexes and sums.
@@ -46,8 +47,8 @@ pub enum BulkError {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The scratch folder cannot be used: it needs about a kilobyte for each entry.
-    #[error("the scratch folder: {0}; it needs about a kilobyte an entry, and TMPDIR names another one")]
+    /// The scratch folder cannot be used: it needs about a kilobyte and a half for each entry.
+    #[error("the scratch folder: {0}; it needs about 1.5 kB an entry, and TMPDIR names another one")]
     Scratch(#[from] std::io::Error),
     /// The system has no thread left.
     #[error("no thread can be begun: {0}; this user's limit of processes is where to look")]

@@ -102,8 +102,9 @@ impl Settling {
     fn put(&mut self, part: usize, record: &Record, arrived: &[Arrived]) -> Result<(), BulkError> {
         let number = self.islands.add().ok_or(BulkError::TooMany)?;
         self.records += 1;
-        for (block, node) in &record.blocks {
-            self.stands.put(usize::from(high_byte(*block)), &Stand { block: *block, number, node: *node })?;
+        for ((block, node), sketch) in record.blocks.iter().zip(record.sketch.iter().cycle()) {
+            let stand = Stand { block: *block, number, node: *node, sketch: *sketch };
+            self.stands.put(usize::from(high_byte(*block)), &stand)?;
         }
         self.stands_count += record.blocks.len() as u64;
         let key = record.present.key;

@@ -1,7 +1,7 @@
 //! Spools: items of one kind, dealt out to files that are written once and read once.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Read as _, Write as _};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 pub(super) const PARTS: usize = 256;
 /// Bytes that wait for each file: eight megabytes for a spool.
 const BUFFER_BYTES: usize = 32 * 1024;
+/// Bytes of a file that are read together: what is read is kept as items, so the bytes themselves need not lie in memory.
+const PIECE_BYTES: usize = 1024 * 1024;
+/// What is wrong with a file that does not read as it was written.
+const ALTERED: &str = "it was altered while it was used";
 
 /// What can be spooled.
 pub(super) trait Item: Sized {
@@ -65,14 +69,30 @@ impl<T: Item> Spooled<T> {
     /// Every item of a part, in the order in which they came.
     pub(super) fn read(&self, part: usize) -> io::Result<Vec<T>> {
         let path = &self.parts[part];
-        let bytes = fs::read(path).map_err(|error| named(path, &error))?;
-        let (mut rest, mut items) = (bytes.as_slice(), Vec::new());
-        while !rest.is_empty() {
-            items.push(T::take(&mut rest).ok_or_else(|| {
-                named(path, &io::Error::new(io::ErrorKind::InvalidData, "it was altered while it was used"))
-            })?);
+        let named = |error| named(path, &error);
+        let file = &mut File::open(path).map_err(named)?;
+        let (mut bytes, mut items) = (Vec::with_capacity(PIECE_BYTES), Vec::new());
+        loop {
+            let piece = file.take(PIECE_BYTES as u64).read_to_end(&mut bytes).map_err(named)?;
+            let mut rest = bytes.as_slice();
+            loop {
+                let before = rest;
+                match T::take(&mut rest) {
+                    Some(item) => items.push(item),
+                    // Cut by the end of the piece, or of the file.
+                    None => {
+                        rest = before;
+                        break;
+                    }
+                }
+            }
+            let taken = bytes.len() - rest.len();
+            bytes.drain(..taken);
+            if piece == 0 {
+                break;
+            }
         }
-        Ok(items)
+        if bytes.is_empty() { Ok(items) } else { Err(named(io::Error::new(io::ErrorKind::InvalidData, ALTERED))) }
     }
 
     /// The same, and the part is gone.

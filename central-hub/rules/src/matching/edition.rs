@@ -214,6 +214,21 @@ impl Edition {
         self.variants.get(a).is_some_and(|forms| forms.contains(b))
     }
 
+    /// The one form that stands for all forms of a name, and for those of which they are forms in turn.
+    pub(crate) fn one_form<'a>(&'a self, word: &'a [u8]) -> &'a [u8] {
+        let (mut least, mut reached, mut at) = (word, vec![word], 0);
+        while let Some(form) = reached.get(at) {
+            for further in self.variants.get(*form).into_iter().flatten() {
+                if !reached.contains(&further.as_ref()) {
+                    reached.push(further);
+                    least = least.min(further);
+                }
+            }
+            at += 1;
+        }
+        least
+    }
+
     /// Learns that two words are forms of one name.
     pub(crate) fn learn_variant(&mut self, a: &[u8], b: &[u8]) {
         for (form, other) in [(a, b), (b, a)] {
@@ -263,6 +278,8 @@ mod tests {
         assert_eq!(bits(Position::Middle, Sex::Female, "thi"), (1_015, true));
         assert_eq!(bits(Position::Given, Sex::Male, "xyz"), (UNSEEN_BITS, false));
         assert!(edition.is_variant(b"huynh", b"hoang") && edition.is_variant(b"hoang", b"huynh"));
+        assert_eq!(edition.one_form(b"huynh"), edition.one_form(b"hoang"));
+        assert_ne!(edition.one_form(b"nguyen"), edition.one_form(b"hoang"));
         assert!(edition.is_filler("khong ro") && !edition.is_filler("hung"));
     }
 

@@ -15,6 +15,7 @@ mod score;
 mod waterfall;
 mod agree;
 mod fit;
+mod sketch;
 
 pub use agree::{PRINCIPALS, dates_compatible, names_agree, names_close, same_couple};
 pub use edition::{Edition, Thresholds};
@@ -23,6 +24,7 @@ pub(crate) use place::Words;
 pub use profile::Profile;
 pub(crate) use profile::{Event, Person};
 pub use score::{Bar, Score, Sense, Side, score};
+pub use sketch::Sketch;
 pub(crate) use token::Token;
 pub use waterfall::{Waterfall, WaterfallLine, Zone};
 

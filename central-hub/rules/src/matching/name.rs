@@ -54,6 +54,13 @@ pub(crate) struct Verdict {
     pub(crate) as_of_twins: bool,
 }
 
+impl Verdict {
+    /// Whether the given or the family name is another.
+    pub(crate) const fn is_another(self) -> bool {
+        self.given_differs || self.family_differs
+    }
+}
+
 impl Name {
     /// The name as the edition weighs it; `None` for a text that stands where no name is known.
     pub(crate) fn of(name: &PersonName, sex: Sex, edition: &Edition) -> Option<Self> {

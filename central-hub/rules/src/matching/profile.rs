@@ -35,7 +35,7 @@ pub struct Profile {
 }
 
 /// What kind of event an entry is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Event {
     Birth,
     Marriage,

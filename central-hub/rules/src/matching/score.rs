@@ -32,6 +32,8 @@ pub enum Sense {
 pub enum Bar {
     /// Both stand in one entry.
     OneEntry,
+    /// Two entries in which nobody bears the name of their counterpart.
+    Strangers,
     /// A man and a woman.
     TwoSexes,
     /// Parents in two entries of one child, with two names.
@@ -171,8 +173,7 @@ pub fn score(a: Side<'_>, b: Side<'_>, edition: &Edition) -> Score {
     let born = date::compare_births(a.person.born, b.person.born, edition, &mut score);
     sexes(a.person.sex, b.person.sex, edition, &mut score);
     score.odd_name = own.odd;
-    score.identity_agrees =
-        (own.compared && !own.given_differs && !own.family_differs) || (born.is_some() && !two_dates(born));
+    score.identity_agrees = (own.compared && !own.is_another()) || (born.is_some() && !two_dates(born));
     let kin = if score.sense == Sense::OneEvent { kin(a, b, edition, &mut score) } else { Kin::default() };
     places(a, b, edition, &mut score);
     if score.sense == Sense::OneEvent {
@@ -183,6 +184,10 @@ pub fn score(a: Side<'_>, b: Side<'_>, edition: &Edition) -> Score {
     if score.sense == Sense::OneEvent && a.person.is_principal() && !settled {
         score.doubtful = two_dates(born) && !score.name_is_equal();
     }
+    let is_named_otherwise = own.is_another() && kin.compared > 0 && kin.agree == 0;
+    if is_named_otherwise && !settled && !score.lines.iter().any(|line| line.criterion == Criterion::Entry) {
+        score.forbid(Bar::Strangers);
+    }
     match score.sense {
         Sense::OneEvent if a.person.role == Role::Child && !settled => {
             children(a, b, (own, born, &kin), &mut score);
@@ -190,7 +195,7 @@ pub fn score(a: Side<'_>, b: Side<'_>, edition: &Edition) -> Score {
         Sense::OneEvent if !a.person.is_principal() && own.given_differs && own.family_differs => {
             score.forbid(Bar::TwoParents);
         }
-        Sense::OneLife if !settled && (own.given_differs || own.family_differs || born == Some(Agreement::Far)) => {
+        Sense::OneLife if !settled && (own.is_another() || born == Some(Agreement::Far)) => {
             score.forbid(Bar::TwoLives);
         }
         _ => {}
@@ -205,7 +210,7 @@ pub fn score(a: Side<'_>, b: Side<'_>, edition: &Edition) -> Score {
 fn children(a: Side<'_>, b: Side<'_>, found: (name::Verdict, Option<Agreement>, &Kin), score: &mut Score) {
     let (own, born, kin) = found;
     // Where a minority's names put the clan last, the given name stands where others have the family name.
-    if (own.given_differs || own.family_differs) && kin.agree > 0 {
+    if own.is_another() && kin.agree > 0 {
         score.forbid(Bar::TwoGivenNames);
     }
     let full = a.person.born.is_some_and(|date| date.is_full()) && b.person.born.is_some_and(|date| date.is_full());
@@ -222,7 +227,7 @@ fn children(a: Side<'_>, b: Side<'_>, found: (name::Verdict, Option<Agreement>, 
 }
 
 /// Whether two dates of birth are two dates, and not one with a slip or one of which less is known.
-fn two_dates(born: Option<Agreement>) -> bool {
+pub(crate) fn two_dates(born: Option<Agreement>) -> bool {
     matches!(born, Some(Agreement::YearOnly | Agreement::YearNear | Agreement::Far))
 }
 
@@ -315,7 +320,9 @@ fn sexes(a: Sex, b: Sex, edition: &Edition, score: &mut Score) {
 /// How the others in two entries agree.
 #[derive(Default)]
 struct Kin {
-    /// How many of them bear one name.
+    /// How many of them are named in both.
+    compared: u32,
+    /// How many bear one name.
     agree: u32,
     /// How many bear two names in which nothing agrees.
     differ: u32,
@@ -330,8 +337,9 @@ fn kin(a: Side<'_>, b: Side<'_>, edition: &Edition, score: &mut Score) -> Kin {
         let manner = Manner { criterion, whose, one_entry: false };
         let verdict = name::compare(one.name.as_ref(), other.name.as_ref(), manner, edition, score);
         date::compare_kin(one.born, other.born, criterion, edition, score);
+        found.compared += u32::from(verdict.compared);
         found.differ += u32::from(verdict.given_differs && verdict.family_differs);
-        found.agree += u32::from(verdict.compared && !verdict.given_differs && !verdict.family_differs);
+        found.agree += u32::from(verdict.compared && !verdict.is_another());
     }
     found
 }

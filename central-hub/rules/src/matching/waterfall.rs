@@ -136,6 +136,10 @@ impl Bar {
     pub fn evidence(self) -> Evidence {
         let (english, vietnamese) = match self {
             Self::OneEntry => ("both stand in one entry", "cả hai cùng ở trong một bản ghi"),
+            Self::Strangers => (
+                "nobody in the one entry bears the name of their counterpart in the other",
+                "không ai trong bản ghi này mang tên của người cùng vai trong bản ghi kia",
+            ),
             Self::TwoSexes => ("a man and a woman are two people", "một nam một nữ là hai người"),
             Self::TwoParents => ("the names are those of two people", "họ tên là của hai người"),
             Self::TwoNumbers => ("the personal numbers differ", "số định danh cá nhân khác nhau"),
