@@ -70,7 +70,8 @@ async fn ended(
     }
 }
 
-/// Seals batch after batch while changes wait, and looks for new ones at every beat of the poll.
+/// Seals batch after batch while changes wait, and looks for new ones at every beat of the poll, and for what an import
+/// has sealed.
 async fn seal_all(
     store: StoreHandle,
     pace: PaceConfig,
@@ -85,7 +86,7 @@ async fn seal_all(
             let begun = Instant::now();
             let sealed = store.seal(changes_max, now_ms)?;
             let time = begun.elapsed();
-            Ok((sealed, time, if sealed.changes > 0 { Some(read_heads(store)?) } else { None }))
+            Ok((sealed, time, read_heads(store)?))
         };
         let wait = match store.call(seal).await {
             Ok((sealed, time, new)) => {
@@ -93,7 +94,11 @@ async fn seal_all(
                 if std::mem::take(&mut trouble) {
                     tracing::info!("the store can be written again");
                 }
-                new.map(|new| heads.send_replace(new));
+                heads.send_if_modified(|known| {
+                    let is_new = *known != new;
+                    *known = new;
+                    is_new
+                });
                 if sealed.more { Duration::ZERO } else { Duration::from_millis(pace.poll_ms) }
             }
             Err(StoreError::Locked) => Duration::from_millis(pace.poll_ms),

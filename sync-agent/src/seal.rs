@@ -1,6 +1,7 @@
 //! Seals logged changes: gives each its bytes, version, clock and place, and chains it to the one before.
 //!
-//! The log is worked off in the order of commits, with one exception: what clerks do today does not wait behind a
+//! An import seals what it writes as it writes it; what clerks' programs write is sealed by the daemon, a moment later. The
+//! log is worked off in the order of commits, with one exception: what clerks do today does not wait behind a
 //! backlog that was imported before. Such a change is sealed ahead unless an older change of the same entry still waits,
 //! and little else with it.
 
@@ -74,6 +75,20 @@ impl Sealer {
         fail::fail_point!("agent.seal.after");
         self.looked_through = looked_through;
         Ok(Sealed { changes, more: sealed_through < newest })
+    }
+
+    /// Seals at most `changes_max` changes inside the transaction that wrote the last of them, in the order of commits:
+    /// they are sealed at the moment when they are committed, and nobody has to look for them and write them once more.
+    pub(crate) fn seal_written(
+        &self,
+        transaction: &Transaction<'_>,
+        changes_max: usize,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let mut batch = Batch::begin(transaction, self, now_ms)?;
+        let (sealed_through, newest) = (state::sealed_through(transaction)?, newest_change(transaction)?);
+        let sealed_through = seal_in_order(&mut batch, sealed_through, newest, (changes_max, changes_max))?;
+        batch.finish(sealed_through).map(drop)
     }
 }
 

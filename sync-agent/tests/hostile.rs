@@ -13,9 +13,11 @@ mod delivery;
 use std::path::{Path, PathBuf};
 
 use delivery::{CSV, CSV_WORDS, SHEET, WORKBOOK, XML_WORDS, contents, hush_the_reader, workbook_with, workbooks};
+use registry_schema::ids::Epoch;
 use registry_schema::kind::Kind;
-use rusqlite::Connection;
 use sync_agent::backlog::{ImportError, ImportReport, ImportRequest, import};
+use sync_agent::store::state::Incarnation;
+use sync_agent::store::{Store, init};
 use tempfile::TempDir;
 
 /// What readers of mappings look for.
@@ -43,7 +45,7 @@ const MAPPING: &str = "kind = \"death\"\ndelimiter = \";\"\ndate_pattern = \"dd/
 /// A province's store, and files for it in memory where there is a file system for that.
 struct Desk {
     folder: TempDir,
-    store: Connection,
+    store: Store,
     imports: u32,
 }
 
@@ -51,9 +53,10 @@ impl Desk {
     fn new() -> Self {
         hush_the_reader();
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        let store = Connection::open(folder.path().join("province.db")).unwrap();
-        store.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;").unwrap();
-        store.execute_batch(registry_schema::sql::PROVINCE[0]).unwrap();
+        let path = folder.path().join("province.db");
+        init(&path, Incarnation { origin: "01@2008".parse().unwrap(), epoch: Epoch(7) }).unwrap();
+        let mut store = Store::open(&path).unwrap();
+        store.connection().pragma_update(None, "synchronous", "OFF").unwrap();
         Self { folder, store, imports: 0 }
     }
 
@@ -74,7 +77,7 @@ impl Desk {
             authority: None,
             dry_run: !self.imports.is_multiple_of(16),
             split: None,
-            now: &|| "2026-01-01T00:00:00Z".to_owned(),
+            now: &|| "2026-01-01T00:00:00Z".parse().unwrap(),
         };
         let report = import(&mut self.store, &request, &mut |_| ())?;
         assert_eq!(report.imported + report.absorbed + report.rejected, report.rows, "no row is lost");

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use registry_schema::field::Attribute;
 use registry_schema::mapping::{Mapping, MappingError, Piece};
-use registry_schema::text::legacy::{Legacy, Vote, decode};
+use registry_schema::text::legacy::{Legacy, Teller, Vote, decode};
 
 /// The form of every group of a file; the cells that it is about are those of names and places.
 #[derive(Debug, Default)]
 pub(super) struct Spelling {
     places: Vec<usize>,
+    teller: Teller,
     file: Vote,
     groups: BTreeMap<String, Vote>,
 }
@@ -35,11 +36,13 @@ impl Spelling {
         if !self.groups.contains_key(group) {
             self.groups.insert(group.to_owned(), Vote::default());
         }
-        let Some(vote) = self.groups.get_mut(group) else { return };
+        let Some(votes) = self.groups.get_mut(group) else { return };
+        let mut vote = Vote::default();
         for cell in self.places.iter().filter_map(|place| cells.get(*place)) {
-            vote.add(cell);
-            self.file.add(cell);
+            self.teller.count(cell, &mut vote);
         }
+        votes.absorb(&vote);
+        self.file.absorb(&vote);
     }
 
     /// The form in which a group was written, once every row was heard.

@@ -10,7 +10,7 @@ mod vni;
 mod telex;
 mod vote;
 
-pub use vote::Vote;
+pub use vote::{Teller, Vote};
 
 use std::borrow::Cow;
 

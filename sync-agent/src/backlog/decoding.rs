@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use registry_schema::field::{Attribute, Field};
-use registry_schema::text::legacy::{Legacy, Vote, decode};
+use registry_schema::text::legacy::{Legacy, Teller, Vote, decode};
 use sha2::{Digest as _, Sha256};
 
 use super::error::ImportError;
@@ -54,6 +54,7 @@ impl Decoding {
     ) -> Result<Self, ImportError> {
         let places = Places::of(plan);
         let (mut file, mut books) = (Vote::default(), BTreeMap::<Book, Vote>::new());
+        let mut teller = Teller::default();
         let mut is_one = places.book.is_empty();
         while is_read || source.next_row(&mut row)? {
             is_read = false;
@@ -62,7 +63,7 @@ impl Decoding {
                 continue;
             }
             let mut vote = Vote::default();
-            places.text.iter().for_each(|place| vote.add(row.cell(*place)));
+            places.text.iter().for_each(|place| teller.count(row.cell(*place), &mut vote));
             file.absorb(&vote);
             if !is_one {
                 books.entry(places.book_of(&row)).or_default().absorb(&vote);

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
+use crate::store::StoreError;
+
 /// Why an import stopped, with the place and the remedy. No variant holds any part of an entry.
 #[derive(Debug, Error)]
 pub enum ImportError {
@@ -81,6 +83,14 @@ pub enum ImportError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// The store takes entries, but what it says of earlier changes keeps them from being sealed.
+    #[error("store {store}: {source}; then run the same import again: it goes on where it stopped")]
+    Sealing {
+        /// The store's file.
+        store: String,
+        /// What is wrong, and the remedy.
+        source: StoreError,
+    },
     /// The store refused a statement.
     #[error("store {store}: {source}; check that it is a provincial store of this version")]
     Store {
@@ -94,7 +104,7 @@ pub enum ImportError {
 impl ImportError {
     /// The error of a statement, by what the operator can do about it.
     pub(super) fn of_store(connection: &rusqlite::Connection, source: rusqlite::Error) -> Self {
-        let store = connection.path().filter(|path| !path.is_empty()).unwrap_or("in memory").to_owned();
+        let store = name(connection);
         match source.sqlite_error_code() {
             Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly) => {
                 Self::Disk { store, source }
@@ -103,4 +113,16 @@ impl ImportError {
             _ => Self::Store { store, source },
         }
     }
+
+    /// The error of sealing, which has its remedy.
+    pub(super) fn of_sealing(connection: &rusqlite::Connection, source: StoreError) -> Self {
+        match source {
+            StoreError::Sqlite(source) => Self::of_store(connection, source),
+            source => Self::Sealing { store: name(connection), source },
+        }
+    }
+}
+
+fn name(connection: &rusqlite::Connection) -> String {
+    connection.path().filter(|path| !path.is_empty()).unwrap_or("in memory").to_owned()
 }

@@ -9,11 +9,15 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavio
 
 use super::error::ImportError;
 use super::fingerprint::Fingerprint;
+use crate::store::{Store, StoreError};
 
-/// The most rows of one transaction, so that a clerk who saves meanwhile waits for milliseconds only.
+/// The most rows of one transaction, so that a clerk who saves meanwhile waits for some 30 ms at most.
 pub(super) const IMPORT_BATCH_ROWS: usize = 2_000;
 /// The most text of one transaction, in bytes.
 pub(super) const IMPORT_BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// The most changes that are sealed in one transaction: those of its own rows, and as many that waited before them.
+const SEALED_MAX: usize = 2 * IMPORT_BATCH_ROWS;
 
 /// One import as the store knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,18 @@ impl Batch {
     }
 }
 
+/// Why nothing of a batch stands in the store.
+enum Unsettled {
+    Unwritten(rusqlite::Error),
+    Unsealed(StoreError),
+}
+
+impl From<rusqlite::Error> for Unsettled {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Unwritten(error)
+    }
+}
+
 /// The statements of one import into one store.
 pub(super) struct Ledger {
     fields: Vec<Field>,
@@ -81,18 +97,22 @@ impl Ledger {
         Self { fields, insert, holder: format!("SELECT import_id FROM {table} WHERE record_id = ?1") }
     }
 
-    /// Settles a batch and moves the import forward, in one transaction.
+    /// Settles a batch, seals its entries and moves the import forward, in one transaction.
     pub(super) fn settle(
         &self,
-        connection: &mut Connection,
+        store: &mut Store,
         import: i64,
         batch: &Batch,
+        now_ms: u64,
     ) -> Result<Outcome, ImportError> {
-        let settled = self.try_settle(connection, import, batch);
-        settled.map_err(|error| ImportError::of_store(connection, error))
+        self.try_settle(store, import, batch, now_ms).map_err(|unsettled| match unsettled {
+            Unsettled::Unwritten(error) => ImportError::of_store(&store.connection, error),
+            Unsettled::Unsealed(error) => ImportError::of_sealing(&store.connection, error),
+        })
     }
 
-    fn try_settle(&self, connection: &mut Connection, import: i64, batch: &Batch) -> rusqlite::Result<Outcome> {
+    fn try_settle(&self, store: &mut Store, import: i64, batch: &Batch, now_ms: u64) -> Result<Outcome, Unsettled> {
+        let Store { connection, sealer, .. } = store;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut outcome = Outcome::default();
         for entry in &batch.entries {
@@ -109,6 +129,7 @@ impl Ledger {
                 batch.rejected.cast_signed()
             ],
         )?;
+        sealer.seal_written(&transaction, SEALED_MAX, now_ms).map_err(Unsettled::Unsealed)?;
         fail::fail_point!("agent.import.before");
         transaction.commit()?;
         fail::fail_point!("agent.import.after");

@@ -1,8 +1,8 @@
 //! The import of backlogs: files of old entries become entries of the store, each row once, however often it comes.
 //!
 //! A file is read in bounded memory, row by row; a row becomes a draft by the file's plan; a valid draft becomes an
-//! entry unless its fingerprint stands in the ledger; every other row goes into the reject file with its reasons. Rows
-//! are settled in short transactions that also note how far the import has come, so an import that was cut short at
+//! entry, sealed at once, unless its fingerprint stands in the ledger; every other row goes into the reject file with
+//! its reasons. Rows are settled in short transactions that also note how far the import has come, so an import that was cut short at
 //! any moment goes on behind the last settled row when the same command runs again.
 
 mod error;
@@ -27,10 +27,10 @@ pub use error::ImportError;
 pub use report::{Decoded, ImportReport, Progress, Sample};
 
 use calamine::Reader as _;
+use jiff::Timestamp;
 use registry_schema::field::{Attribute, Field};
 use registry_schema::kind::Kind;
 use registry_schema::mapping::{LegacyText, Mapping, MappingError};
-use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
 use csv_source::{CsvFormat, CsvSource};
@@ -39,6 +39,8 @@ use plan::FilePlan;
 use rejects::Rejects;
 use row::{Row, RowSource};
 use walk::Walk;
+
+use crate::store::Store;
 
 /// The largest CSV file, in bytes.
 const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
@@ -61,16 +63,16 @@ pub struct ImportRequest<'a> {
     pub dry_run: bool,
     /// Part and number of parts, `(1, 3)` for the first of three: each row belongs to one part.
     pub split: Option<(u32, u32)>,
-    /// The time in RFC 3339, UTC.
-    pub now: &'a dyn Fn() -> String,
+    /// The wall clock.
+    pub now: &'a dyn Fn() -> Timestamp,
 }
 
-/// Imports a file into the store. The connection has its journal mode, synchronous setting and busy timeout already.
+/// Imports a file into the store; every entry is sealed when it is committed.
 ///
 /// # Errors
 /// What stopped the import; rows that were settled stay settled, and the same request goes on behind them.
 pub fn import(
-    connection: &mut Connection,
+    store: &mut Store,
     request: &ImportRequest<'_>,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<ImportReport, ImportError> {
@@ -95,7 +97,7 @@ pub fn import(
         return Err(ImportError::TooLarge { path: request.path.clone(), max, unit: "bytes" });
     }
     let sha256 = hash(&mut file).map_err(unreadable)?;
-    let mut run = Run { connection, request, mapping, sha256, progress };
+    let mut run = Run { store, request, mapping, sha256, progress };
     if is_workbook {
         return run.workbook(file);
     }
@@ -116,7 +118,7 @@ const NO_HEADINGS: &str = "the first rows have no headings of the Ministry's lay
 
 /// One request with what was found out about its file.
 struct Run<'a> {
-    connection: &'a mut Connection,
+    store: &'a mut Store,
     request: &'a ImportRequest<'a>,
     mapping: Option<&'a Mapping>,
     sha256: [u8; 32],
@@ -194,7 +196,7 @@ impl Run<'_> {
 
     /// Whether every row of the file is an entry already.
     fn is_finished(&self) -> Result<bool, ImportError> {
-        let known = ledger::load(self.connection, &part_sha256(&self.sha256, self.request.split))?;
+        let known = ledger::load(&self.store.connection, &part_sha256(&self.sha256, self.request.split))?;
         Ok(!self.request.dry_run && known.is_some_and(|known| known.is_finished && known.rows_rejected == 0))
     }
 
@@ -223,14 +225,14 @@ impl Run<'_> {
         if import.is_some_and(|import| import.is_finished) {
             return Ok(report);
         }
-        let mut walk = Walk::new(&plan, self.sha256, rejects, report, &mut *self.progress);
+        let mut walk = Walk::new(&plan, self.sha256, rejects, report, &mut *self.progress, request.now);
         walk.split = request.split;
         walk.import = import.map(|import| import.id);
         walk.decoding = decoding;
         let reject_file = walk.rejects.path().to_owned();
-        let mut report = walk.run(self.connection, source, row, is_entry)?;
+        let mut report = walk.run(self.store, source, row, is_entry)?;
         if let Some(import) = import {
-            ledger::finish(self.connection, import.id, &(request.now)())?;
+            ledger::finish(&self.store.connection, import.id, &time(request))?;
             let has_rejects = report.rejected > 0 || import.rows_rejected > 0;
             report.reject_file = has_rejects.then_some(reject_file);
         }
@@ -245,7 +247,7 @@ impl Run<'_> {
         report: &mut ImportReport,
     ) -> Result<ledger::Import, ImportError> {
         let sha256 = part_sha256(&self.sha256, self.request.split);
-        let known = ledger::load(self.connection, &sha256)?;
+        let known = ledger::load(&self.store.connection, &sha256)?;
         if let Some(known) = known.filter(|known| known.kind != plan.kind() && known.rows_imported > 0) {
             let message = format!("it was imported as {} before, and cannot be {} as well", known.kind, plan.kind());
             return Err(columns_error(&self.request.path, message));
@@ -267,12 +269,17 @@ impl Run<'_> {
         }
         if let Some(known) = known {
             // Some rows were rejected: the mapping, the options or the rules may have been mended since.
-            ledger::restart(self.connection, known.id, plan.kind())?;
+            ledger::restart(&self.store.connection, known.id, plan.kind())?;
             return Ok(ledger::Import { rows_done: 0, rows_rejected: 0, is_finished: false, ..known });
         }
         let name = self.request.path.file_name().unwrap_or(self.request.path.as_os_str()).to_string_lossy();
-        ledger::begin(self.connection, &sha256, &name, plan.kind(), &(self.request.now)())
+        ledger::begin(&self.store.connection, &sha256, &name, plan.kind(), &time(self.request))
     }
+}
+
+/// The time of a request as the store writes it: RFC 3339, UTC.
+fn time(request: &ImportRequest<'_>) -> String {
+    (request.now)().round(jiff::Unit::Second).unwrap_or_default().to_string()
 }
 
 /// Whether the file is a workbook, by its first bytes or its name.

@@ -10,6 +10,7 @@ use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use tempfile::TempDir;
 
 use super::*;
+use crate::store::tests::scratch;
 
 const MAPPING: &str = "kind = \"death\"\ndelimiter = \";\"\ndate_pattern = \"dd/mm/yyyy\"\n[columns]\n\
     deceased_name = [\"NOM\", \"PRENOMS\"]\ndeceased_birth_date = \"NAISSANCE\"\ndeceased_origin = \"COMMUNE\"\n\
@@ -18,7 +19,7 @@ const HEADINGS: &str = "NAISSANCE;COMMUNE;NOM;PRENOMS;SEXE\n";
 
 struct Desk {
     folder: TempDir,
-    store: Connection,
+    store: Store,
     mapping: Option<PathBuf>,
     split: Option<(u32, u32)>,
     dry_run: bool,
@@ -26,10 +27,7 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Connection::open(folder.path().join("province.db")).unwrap();
-        store.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;").unwrap();
-        store.execute_batch(registry_schema::sql::PROVINCE[0]).unwrap();
+        let (folder, store) = scratch();
         let mut desk = Self { folder, store, mapping: None, split: None, dry_run: false };
         desk.map(MAPPING);
         desk
@@ -61,7 +59,7 @@ impl Desk {
             authority: None,
             dry_run: self.dry_run,
             split: self.split,
-            now: &|| "2026-01-01T00:00:00Z".into(),
+            now: &|| "2026-01-01T00:00:00Z".parse().unwrap(),
         };
         import(&mut self.store, &request, &mut progress)
     }
@@ -88,7 +86,7 @@ impl Desk {
     }
 
     fn number(&self, query: &str) -> i64 {
-        self.store.query_row(query, [], |row| row.get(0)).unwrap()
+        self.store.connection.query_row(query, [], |row| row.get(0)).unwrap()
     }
 
     fn deaths(&self) -> i64 {
@@ -113,7 +111,7 @@ fn a_row_becomes_an_entry_as_the_mapping_says() {
     let row =
         "SELECT deceased_name || '|' || deceased_birth_date || '|' || deceased_origin || '|' || deceased_sex || '|'
         || authority || '|' || (record_id >> 62) || '|' || import_id FROM deaths ORDER BY record_id LIMIT 1";
-    let row: String = desk.store.query_row(row, [], |row| row.get(0)).unwrap();
+    let row: String = desk.store.connection.query_row(row, [], |row| row.get(0)).unwrap();
     assert_eq!(row, "O'NEIL ANNE MARIE|05.1950|PARIS 14|2|Sở Tư pháp|1|1");
     assert_eq!(desk.number("SELECT count(*) FROM change_log WHERE backlog = 1 AND operation = 'insert'"), 2);
     assert_eq!(desk.number("SELECT count(*) FROM imports WHERE finished_at IS NOT NULL AND rows_done = 2"), 1);
@@ -180,6 +178,7 @@ fn an_import_that_failed_inside_a_batch_writes_no_row_and_no_reject_twice() {
     let mut desk = Desk::new();
     desk.file("a.csv", numbered(3_000) + "01/02/1950;HUE;LE;AN;M\n01/02/1950;HUE;LE;AN;M\n");
     desk.store
+        .connection
         .execute_batch(
             "CREATE TRIGGER failing BEFORE INSERT ON deaths WHEN new.deceased_name LIKE 'NOMcfaa %'
          BEGIN SELECT RAISE(ABORT, 'power cut'); END;",
@@ -188,12 +187,29 @@ fn an_import_that_failed_inside_a_batch_writes_no_row_and_no_reject_twice() {
     let error = desk.import_with("a.csv", |_| ()).unwrap_err();
     assert!(error.to_string().contains("province.db") && error.to_string().contains("power cut"), "{error}");
     assert_eq!((desk.number("SELECT rows_done FROM imports"), desk.deaths()), (2_000, 1_800));
+    assert_eq!(desk.number("SELECT sealed_seq FROM lanes WHERE lane = 3"), 1_800);
     let torn = desk.text("a.csv.rejects.csv");
     assert_eq!(torn.lines().count(), 301);
-    desk.store.execute_batch("DROP TRIGGER failing").unwrap();
+    desk.store.connection.execute_batch("DROP TRIGGER failing").unwrap();
     desk.check("a.csv", (902, 0, 100));
     assert_eq!(desk.text("a.csv.rejects.csv"), torn);
     assert_eq!(desk.number("SELECT rows_imported + rows_rejected FROM imports"), 3_002);
+}
+
+#[test]
+fn an_entry_is_sealed_when_it_is_committed_behind_what_waited_before_it() {
+    let mut desk = Desk::new();
+    let clerk = "INSERT INTO births (number) VALUES ('1'); UPDATE births SET number = '2'";
+    desk.store.connection.execute_batch(clerk).unwrap();
+    desk.file("a.csv", numbered(3_000));
+    let waiting = "SELECT count(*) FROM change_log WHERE seq IS NULL";
+    let path = desk.path("province.db");
+    let other = rusqlite::Connection::open(path).unwrap();
+    let look = |_: &Progress| assert_eq!(other.query_row(waiting, (), |row| row.get::<_, i64>(0)), Ok(0));
+    desk.import_with("a.csv", look).unwrap();
+    assert_eq!(desk.number("SELECT sum(sealed_seq) FROM lanes WHERE lane IN (1, 3)"), 2_702);
+    assert_eq!(desk.store.seal(9, 0).unwrap().changes, 0, "nothing is left for the daemon");
+    Store::open(&desk.path("province.db")).unwrap();
 }
 
 #[test]
@@ -202,7 +218,7 @@ fn a_key_that_another_entry_has_by_chance_is_replaced_by_a_new_one() {
     let path = desk.file("a.csv", format!("{HEADINGS}01/02/1950;HUE;LE;AN;M\n"));
     let sha256 = hash(&mut File::open(path).unwrap()).unwrap();
     let taken = registry_schema::ids::RecordId::imported(&sha256, 0).number();
-    desk.store.execute("INSERT INTO deaths (record_id, authority) VALUES (?1, 'HUE')", [taken]).unwrap();
+    desk.store.connection.execute("INSERT INTO deaths (record_id, authority) VALUES (?1, 'HUE')", [taken]).unwrap();
     desk.check("a.csv", (1, 0, 0));
     let found = "SELECT count(*) FROM deaths JOIN import_ledger USING (record_id) WHERE deceased_name = 'LE AN'";
     assert_eq!((desk.number(found), desk.deaths()), (1, 2));

@@ -1,10 +1,10 @@
 //! The way of every row: read, judged, and settled batch by batch behind the rows of earlier runs.
 
+use jiff::Timestamp;
 use registry_schema::draft::Draft;
 use registry_schema::ids::RecordId;
 use registry_schema::record::Record;
 use registry_schema::violation::Violation;
-use rusqlite::Connection;
 
 use super::decoding::Decoding;
 use super::error::ImportError;
@@ -14,6 +14,7 @@ use super::plan::FilePlan;
 use super::rejects::{REASONS_JOINT, Rejects};
 use super::report::{ImportReport, Progress, SAMPLES_MAX, Sample};
 use super::row::{Flaw, Row, RowSource};
+use crate::store::Store;
 
 /// The most rows of a file. Keys of rows past 2^20 run on into another file's range, which is checked; four times that
 /// bounds the memory for counting equal rows.
@@ -35,6 +36,7 @@ pub(super) struct Walk<'a> {
     pub(super) rejects: Rejects,
     pub(super) report: ImportReport,
     pub(super) progress: &'a mut dyn FnMut(&Progress),
+    now: &'a dyn Fn() -> Timestamp,
     occurrences: Occurrences,
     undecodable: Option<(u64, Flaw)>,
 }
@@ -47,6 +49,7 @@ impl<'a> Walk<'a> {
         rejects: Rejects,
         report: ImportReport,
         progress: &'a mut dyn FnMut(&Progress),
+        now: &'a dyn Fn() -> Timestamp,
     ) -> Self {
         let occurrences = Occurrences::default();
         let (split, import, rows_max, decoding) = (None, None, ROWS_MAX, Decoding::default());
@@ -61,6 +64,7 @@ impl<'a> Walk<'a> {
             rejects,
             report,
             progress,
+            now,
             occurrences,
             undecodable,
         }
@@ -69,7 +73,7 @@ impl<'a> Walk<'a> {
     /// Walks from `row`, when it is already read, to the end of the file.
     pub(super) fn run(
         mut self,
-        connection: &mut Connection,
+        store: &mut Store,
         source: &mut dyn RowSource,
         mut row: Row,
         mut is_read: bool,
@@ -84,10 +88,10 @@ impl<'a> Walk<'a> {
             self.plan.check_width(&mut row, source.leaves_out_blanks());
             self.take(&mut row, &mut batch)?;
             if batch.is_full() {
-                self.settle(connection, &ledger, &mut batch)?;
+                self.settle(store, &ledger, &mut batch)?;
             }
         }
-        self.settle(connection, &ledger, &mut batch)?;
+        self.settle(store, &ledger, &mut batch)?;
         self.warn();
         self.report.note_decoded(self.decoding.counted());
         Ok(self.report)
@@ -146,17 +150,17 @@ impl<'a> Walk<'a> {
     }
 
     /// Makes a batch durable: first the reject file, then the store, so that a row that is settled is in one of them.
-    fn settle(&mut self, connection: &mut Connection, ledger: &Ledger, batch: &mut Batch) -> Result<(), ImportError> {
+    fn settle(&mut self, store: &mut Store, ledger: &Ledger, batch: &mut Batch) -> Result<(), ImportError> {
         self.rejects.sync()?;
         match self.import {
             Some(import) => {
-                let outcome = ledger.settle(connection, import, batch)?;
+                let outcome = ledger.settle(store, import, batch, self.now_ms())?;
                 self.report.imported += outcome.imported;
                 self.report.absorbed += outcome.absorbed;
             }
             None => {
                 for entry in &batch.entries {
-                    let is_known = ledger::is_known(connection, &entry.fingerprint)?;
+                    let is_known = ledger::is_known(&store.connection, &entry.fingerprint)?;
                     self.report.absorbed += u64::from(is_known);
                     self.report.imported += u64::from(!is_known);
                 }
@@ -169,6 +173,10 @@ impl<'a> Walk<'a> {
         // Nothing is locked now, so a clerk's program that waits can write before the next batch.
         std::thread::yield_now();
         Ok(())
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from((self.now)().as_millisecond()).unwrap_or_default()
     }
 
     fn warn(&mut self) {
@@ -204,6 +212,7 @@ mod tests {
     use registry_schema::kind::Kind;
 
     use super::*;
+    use crate::store::tests::scratch;
 
     /// A file of so many rows, each like the others.
     struct Rows(u64);
@@ -224,9 +233,7 @@ mod tests {
 
     /// Walks over a file of so many rows, of which three are taken.
     fn walk(rows: u64) -> Result<ImportReport, ImportError> {
-        let folder = tempfile::tempdir().unwrap();
-        let mut connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(registry_schema::sql::PROVINCE[0]).unwrap();
+        let (folder, mut store) = scratch();
         let mut headings = Row::default();
         headings.push("authority");
         headings.push("deceased_name");
@@ -234,10 +241,10 @@ mod tests {
         let rejects = Rejects::new(folder.path().join("rejects.csv"), &plan.headings, b',');
         let report = ImportReport::new("a.csv".into(), Kind::Death, true);
         let mut progress = |_: &Progress| ();
-        let mut walk = Walk::new(&plan, [0; 32], rejects, report, &mut progress);
+        let mut walk = Walk::new(&plan, [0; 32], rejects, report, &mut progress, &|| Timestamp::UNIX_EPOCH);
         assert_eq!(walk.rows_max, ROWS_MAX);
         walk.rows_max = 3;
-        walk.run(&mut connection, &mut Rows(rows + 1), Row::default(), false)
+        walk.run(&mut store, &mut Rows(rows + 1), Row::default(), false)
     }
 
     #[test]

@@ -86,6 +86,7 @@ const fn import_exit(error: &ImportError) -> Exit {
         ImportError::Mapping { .. } => Exit::Config,
         ImportError::Rejects { .. } | ImportError::Disk { .. } => Exit::Io,
         ImportError::Busy { .. } => Exit::TryAgain,
+        ImportError::Sealing { source, .. } => source.exit(),
         ImportError::Store { .. } => Exit::Failure,
     }
 }

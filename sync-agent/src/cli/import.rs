@@ -74,10 +74,10 @@ pub(super) fn run(args: ImportArgs) -> Result<(), CliError> {
         authority: args.authority,
         dry_run: args.dry_run,
         split: args.split,
-        now: &|| jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),
+        now: &jiff::Timestamp::now,
     };
     let mut meter = Meter::new();
-    let result = backlog::import(store.connection(), &request, &mut |progress| meter.show(progress));
+    let result = backlog::import(&mut store, &request, &mut |progress| meter.show(progress));
     meter.clear();
     let report = result?;
     match args.output {

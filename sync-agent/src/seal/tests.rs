@@ -181,6 +181,7 @@ enum Step {
     Insert { backlog: bool },
     Update { record: prop::sample::Index, cancel: bool },
     Seal { changes_max: usize },
+    Import { changes_max: usize },
     Receive { lane: usize, part: prop::sample::Index },
 }
 
@@ -189,6 +190,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         any::<bool>().prop_map(|backlog| Step::Insert { backlog }),
         (any::<prop::sample::Index>(), any::<bool>()).prop_map(|(record, cancel)| Step::Update { record, cancel }),
         (1_usize..6).prop_map(|changes_max| Step::Seal { changes_max }),
+        (1_usize..6).prop_map(|changes_max| Step::Import { changes_max }),
         (0_usize..3, any::<prop::sample::Index>()).prop_map(|(lane, part)| Step::Receive { lane, part }),
     ]
 }
@@ -218,6 +220,7 @@ impl Model {
             }
             Step::Update { .. } => {}
             Step::Seal { changes_max } => self.seal(store, *changes_max),
+            Step::Import { changes_max } => self.import(store, *changes_max),
             Step::Receive { lane, part } => {
                 let lane = Lane::ALL[*lane];
                 let sealed = change_log::lanes(store.connection()).unwrap()[&lane].sealed.0;
@@ -231,9 +234,31 @@ impl Model {
         let lanes = change_log::lanes(store.connection()).unwrap();
         let sealed = store.seal(changes_max, NOW_MS).unwrap();
         assert!(sealed.changes <= changes_max);
+        assert_eq!(self.note(store, &lanes), sealed.changes);
+    }
+
+    /// An entry that is sealed inside the transaction that writes it, if little enough waits before it.
+    fn import(&mut self, store: &mut Store, changes_max: usize) {
+        let lanes = change_log::lanes(store.connection()).unwrap();
+        let id = self.states.len() as i64 + 1;
+        self.states.insert(id, vec!["n1".to_owned()]);
+        let Store { connection, sealer, .. } = &mut *store;
+        let transaction = connection.transaction().unwrap();
+        let insert = "INSERT INTO births (record_id, number, import_id) VALUES (?1, 'n1', 1)";
+        transaction.execute(insert, [id]).unwrap();
+        let waits = "SELECT count(*) FROM change_log WHERE seq IS NULL";
+        let waiting: isize = transaction.query_row(waits, (), |row| row.get(0)).unwrap();
+        sealer.seal_written(&transaction, changes_max, NOW_MS).unwrap();
+        transaction.commit().unwrap();
+        assert_eq!(self.note(store, &lanes), waiting.unsigned_abs().min(changes_max));
+    }
+
+    /// Notes what was sealed since the last time, with the lanes before it.
+    fn note(&mut self, store: &mut Store, lanes: &BTreeMap<Lane, LaneState>) -> usize {
         let new = rows(store).split_off(self.sealed.len());
-        assert_eq!(new.len(), sealed.changes);
+        let count = new.len();
         self.sealed.extend(new.into_iter().map(|row| (row, lanes.clone())));
+        count
     }
 
     /// Every committed state was sealed once, in its order, and no version set out before the one before it had

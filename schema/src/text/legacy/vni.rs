@@ -1,6 +1,8 @@
 //! The VNI fonts: a base letter, and behind it a byte for its marks.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// The letters by what stands for them, taken for Latin-1. `ô` and `ö` are the letters `ơ` and `ư`.
 const LETTERS: [(&str, char); 134] = [
@@ -158,9 +160,17 @@ pub(super) fn decode(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The letters by base and mark; a zero where a letter has no mark.
+static BY_CODE: LazyLock<BTreeMap<(char, char), char>> = LazyLock::new(|| {
+    let code = |text: &str| {
+        let mut chars = text.chars();
+        (chars.next().unwrap_or_default(), chars.next().unwrap_or_default())
+    };
+    LETTERS.iter().map(|(text, letter)| (code(text), *letter)).collect()
+});
+
 fn single(base: char) -> Option<char> {
-    let is_it = |code: &str| code.strip_prefix(base) == Some("");
-    if base.is_ascii() { None } else { LETTERS.iter().find(|(code, _)| is_it(code)).map(|(_, letter)| *letter) }
+    if base.is_ascii() { None } else { BY_CODE.get(&(base, '\0')).copied() }
 }
 
 /// A base letter with its marks. Some keyboards put a small mark behind a capital; the base says the case.
@@ -169,9 +179,7 @@ fn marked(base: char, mark: char) -> Option<char> {
         return None;
     }
     let swap = |c: char| if base.is_uppercase() { c.to_uppercase().next() } else { c.to_lowercase().next() };
-    let mark = swap(mark)?;
-    let is_it = |code: &str| code.strip_prefix(base).and_then(|rest| rest.strip_prefix(mark)) == Some("");
-    LETTERS.iter().find(|(code, _)| is_it(code)).map(|(_, letter)| *letter)
+    BY_CODE.get(&(base, swap(mark)?)).copied()
 }
 
 #[cfg(test)]

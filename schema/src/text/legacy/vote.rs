@@ -1,5 +1,7 @@
 //! In which form a whole book or file was written.
 
+use std::collections::HashMap;
+
 use super::syllable::{LEGAL_BITS, Standing, standing};
 use super::{Legacy, is_only_unicode, tcvn3, telex, vni};
 
@@ -13,6 +15,10 @@ const LEGAL_BITS_MAX: i64 = 4;
 const ILLEGAL_BITS: i64 = -6;
 /// One word in so many must become a known syllable.
 const KNOWN_SHARE: u64 = 4;
+/// How many words a teller remembers, a few megabytes: names and addresses are made of some thousands.
+const REMEMBERED_WORDS_MAX: usize = 32 * 1024;
+/// The longest word that is remembered, in bytes: longer ones are no syllables, and hardly come again.
+const REMEMBERED_BYTES_MAX: usize = 32;
 
 /// What the texts of one group say about the form that they were written in: sums over words, so neither order nor
 /// grouping matters, and a few numbers whatever the size of the group.
@@ -31,21 +37,35 @@ struct Tally {
     known: u64,
 }
 
-impl Vote {
-    /// Counts a text of the group.
-    pub fn add(&mut self, text: &str) {
+/// Counts texts for votes. What a word says depends on the word alone, so it is found out once.
+#[derive(Debug, Default)]
+pub struct Teller {
+    remembered: HashMap<Box<str>, Findings>,
+}
+
+impl Teller {
+    /// Counts a text for the group of this vote.
+    pub fn count(&mut self, text: &str, vote: &mut Vote) {
         for word in text.split(|c| !is_of_word(c)).filter(|word| !word.is_empty()) {
-            if word.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-                self.tallies[Legacy::Telex as usize].add(of_ascii_word(word));
-                continue;
-            }
-            let raw = standing(word);
-            let is_unicode = word.chars().any(is_only_unicode);
-            for (tally, decoded) in self.tallies.iter_mut().zip([by_tcvn3, by_vni]) {
-                tally.add(if is_unicode { Some(Finding::of(-WORD_BITS_MAX)) } else { of_word(word, raw, decoded) });
-            }
-            self.tallies[Legacy::Telex as usize].add(Some(Finding::of(if raw.is_some() { -3 } else { -2 })));
+            vote.add(&self.findings(word));
         }
+    }
+
+    fn findings(&mut self, word: &str) -> Findings {
+        if let Some(known) = self.remembered.get(word) {
+            return *known;
+        }
+        let findings = findings(word);
+        if word.len() <= REMEMBERED_BYTES_MAX && self.remembered.len() < REMEMBERED_WORDS_MAX {
+            self.remembered.insert(word.into(), findings);
+        }
+        findings
+    }
+}
+
+impl Vote {
+    fn add(&mut self, findings: &Findings) {
+        self.tallies.iter_mut().zip(findings).for_each(|(tally, finding)| tally.add(*finding));
     }
 
     /// Counts the texts of another group as well.
@@ -76,7 +96,11 @@ impl Vote {
     }
 }
 
+/// What one word says about every form, in the order of [`Legacy::ALL`].
+type Findings = [Option<Finding>; Legacy::ALL.len()];
+
 /// What one word says about one form.
+#[derive(Debug, Clone, Copy)]
 struct Finding {
     bits: i64,
     is_known: bool,
@@ -100,10 +124,27 @@ impl Tally {
 
 /// Whether a character can be part of a word in any form: letters, and what the codes of letters look like.
 fn is_of_word(c: char) -> bool {
-    c.is_alphabetic()
+    if c.is_ascii() {
+        return c.is_ascii_alphabetic() || tcvn3::letter(c).is_some();
+    }
+    // The letters of Vietnamese, without a look into the tables.
+    ('\u{1ea0}'..='\u{1ef9}').contains(&c)
+        || c.is_alphabetic()
         || ('\u{a1}'..='\u{ff}').contains(&c)
         || ('\u{300}'..='\u{36f}').contains(&c)
         || tcvn3::letter(c).is_some()
+}
+
+/// What a word says about every form.
+fn findings(word: &str) -> Findings {
+    if word.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return [None, None, of_ascii_word(word)];
+    }
+    let raw = standing(word);
+    let is_unicode = word.chars().any(is_only_unicode);
+    let by = |decoded| if is_unicode { Some(Finding::of(-WORD_BITS_MAX)) } else { of_word(word, raw, decoded) };
+    let by_telex = Finding::of(if raw.is_some() { -3 } else { -2 });
+    [by(by_tcvn3), by(by_vni), Some(by_telex)]
 }
 
 fn by_tcvn3(word: &str) -> String {
@@ -199,8 +240,8 @@ mod tests {
     ];
 
     fn vote<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vote {
-        let mut vote = Vote::default();
-        texts.into_iter().for_each(|text| vote.add(text));
+        let (mut teller, mut vote) = (Teller::default(), Vote::default());
+        texts.into_iter().for_each(|text| teller.count(text, &mut vote));
         vote
     }
 
@@ -253,6 +294,33 @@ mod tests {
         assert_eq!(vote(["Lê Hồ Hoà"]).decide_within(&file), None);
         assert_eq!(vote(["NguyÔn V¨n Hïng"]).decide_within(&file), Some(Legacy::Tcvn3));
         assert_eq!(vote(["Hoà"]).decide_within(&Vote::default()), None);
+    }
+
+    #[test]
+    fn what_was_remembered_is_what_would_be_found() {
+        let words = ["NguyÔn", "Hoà", "Lee", "Thò", "Trần", "Vawn", &"aø".repeat(40), "Hoà", "Trần", "Lee", "NguyÔn"];
+        let once = words.iter().fold(Vote::default(), |mut vote, word| {
+            Teller::default().count(word, &mut vote);
+            vote
+        });
+        assert_eq!(vote(words), once);
+        let mut teller = Teller::default();
+        (0..REMEMBERED_WORDS_MAX + 9).for_each(|number| {
+            let letters = number.to_string().bytes().map(|digit| char::from(digit + 49)).collect::<String>();
+            teller.count(&letters, &mut Vote::default());
+        });
+        assert_eq!(teller.remembered.len(), REMEMBERED_WORDS_MAX);
+    }
+
+    #[test]
+    fn the_letters_of_words_are_those_of_unicode() {
+        for c in '\0'..=char::MAX {
+            let is_of_word = c.is_alphabetic()
+                || ('\u{a1}'..='\u{ff}').contains(&c)
+                || ('\u{300}'..='\u{36f}').contains(&c)
+                || tcvn3::letter(c).is_some();
+            assert_eq!(super::is_of_word(c), is_of_word, "{c:?}");
+        }
     }
 
     #[test]

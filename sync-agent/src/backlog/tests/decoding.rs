@@ -28,7 +28,7 @@ fn latin1(text: &str) -> Vec<u8> {
 /// What the store has of each entry, in the order of the file.
 fn entries(desk: &Desk, column: &str) -> Vec<String> {
     let query = format!("SELECT coalesce({column}, '') FROM deaths ORDER BY book, number");
-    let mut statement = desk.store.prepare(&query).unwrap();
+    let mut statement = desk.store.connection.prepare(&query).unwrap();
     statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
