@@ -331,6 +331,20 @@ async fn readers_keep_what_they_were_granted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_took_its_place_is_found_by_the_same_indexes() {
+    let nation = Nation::of(&World::new(4).arrivals).await;
+    let client = nation.database.client().await;
+    let indexes = async || -> Vec<String> {
+        let sql = "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1";
+        client.query(sql, &[]).await.expect("reads").iter().map(|row| row.get(0)).collect()
+    };
+    let before = indexes().await;
+    assert!(before.iter().any(|index| index.contains("member_by_person")), "{before:?}");
+    nation.judge_in_bulk(Cut::default()).await;
+    assert_eq!(indexes().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_long_backlog_is_judged_in_bulk_by_itself_and_the_daily_path_goes_on() {
     const TABLE: &str = "SELECT 'record'::regclass::oid::bigint";
     let arrivals = country();

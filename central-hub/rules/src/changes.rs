@@ -27,11 +27,11 @@ impl Changes {
         changes.records.extend(plan.past.iter().map(|row| row.key));
         changes.records.extend(plan.verdicts.iter().flat_map(|verdict| verdict.records.iter().copied()));
         changes.blocks.extend(plan.keys_added.iter().chain(&plan.keys_removed).map(|(block, _)| *block));
-        for node in plan.members_put.iter().map(|(node, _)| node).chain(&plan.members_removed) {
+        for node in plan.members_put().map(|(node, _)| node).chain(&plan.members_removed) {
             changes.records.insert(node.key);
             changes.clusters.extend(context.membership(*node).map(|before| before.cluster));
         }
-        changes.clusters.extend(plan.members_put.iter().map(|(_, after)| after.cluster));
+        changes.clusters.extend(plan.members_put().map(|(_, after)| after.cluster));
         changes.scopes.extend(plan.findings_put.iter().map(|finding| finding.scope));
         let moved: FxHashSet<_> =
             plan.findings_put.iter().map(|finding| finding.id).chain(plan.findings_removed.iter().copied()).collect();

@@ -120,7 +120,8 @@ impl Memory {
         for node in &plan.members_removed {
             self.members.remove(node);
         }
-        self.members.extend(plan.members_put);
+        self.members.extend(plan.members_added);
+        self.members.extend(plan.members_moved);
         for id in &plan.findings_removed {
             self.findings.remove(id);
         }

@@ -28,8 +28,10 @@ pub struct Plan {
     pub voids_added: Vec<i64>,
     /// Blocks in which not too many stand any more.
     pub voids_removed: Vec<i64>,
+    /// Participants that stood alone and belong to somebody now.
+    pub members_added: Vec<(Node, Membership)>,
     /// Participants that belong somewhere else now.
-    pub members_put: Vec<(Node, Membership)>,
+    pub members_moved: Vec<(Node, Membership)>,
     /// Participants that stand alone now.
     pub members_removed: Vec<Node>,
     /// Links and cases to write.
@@ -205,13 +207,18 @@ pub struct Refinding<'a> {
 }
 
 impl Plan {
+    /// Participants that belong to somebody, and did not before, or to somebody else.
+    pub fn members_put(&self) -> impl Iterator<Item = &(Node, Membership)> {
+        self.members_added.iter().chain(&self.members_moved)
+    }
+
     /// Whom the plan joins and parts. The context is the one from which the plan was decided.
     #[must_use]
     pub fn regroupings(&self, context: &Context) -> Vec<Regrouping> {
         let mut before: BTreeMap<Node, PersonId> =
             context.memberships.iter().map(|(node, membership)| (*node, membership.person)).collect();
         let mut after = before.clone();
-        for (node, membership) in &self.members_put {
+        for (node, membership) in self.members_put() {
             before.entry(*node).or_insert_with(|| node.alone().person);
             after.insert(*node, membership.person);
         }

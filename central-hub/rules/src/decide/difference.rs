@@ -118,7 +118,8 @@ fn members(plan: &mut Plan, context: &Context, reach: &Reach<'_>, judged: &Judge
         match new {
             Some(new) => {
                 plan.digests.add(Section::Members, &member_row(node, new));
-                plan.members_put.push((node, new));
+                let list = if old.is_some() { &mut plan.members_moved } else { &mut plan.members_added };
+                list.push((node, new));
             }
             None => plan.members_removed.push(node),
         }

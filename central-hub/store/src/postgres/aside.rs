@@ -151,7 +151,7 @@ impl Aside {
     }
 
     /// Writes what is known at the end: the blocks in which too many stand, the sums of each province, and the indexes of
-    /// the blocks.
+    /// the blocks and of persons, by which nobody looks while it is built.
     ///
     /// # Errors
     /// The server cannot be written.
@@ -169,7 +169,7 @@ impl Aside {
         written.await?;
         self.long(
             "ALTER TABLE block ADD PRIMARY KEY (block, origin, record_id, role);
-             ALTER TABLE block_page ADD PRIMARY KEY (page); ANALYZE",
+             ALTER TABLE block_page ADD PRIMARY KEY (page); CREATE INDEX member_by_person ON member (person); ANALYZE",
         )
         .await
     }
@@ -253,6 +253,7 @@ async fn begin(settings: Settings, term: i64) -> Outcome<Option<Begun>> {
             "DROP TABLE {evidence};
              ALTER TABLE record DROP CONSTRAINT record_pkey; ALTER TABLE past DROP CONSTRAINT past_pkey;
              ALTER TABLE block DROP CONSTRAINT block_pkey; ALTER TABLE block_page DROP CONSTRAINT block_page_pkey;
+             DROP INDEX member_by_person;
              UPDATE judge SET term = {term};
              INSERT INTO province SELECT * FROM {home}.province; UPDATE province SET notice_seq = 0;
              INSERT INTO holding SELECT * FROM {home}.holding;

@@ -32,8 +32,8 @@ pub(super) enum Committed {
 }
 
 /// Commits a plan and how far it goes, in the judge's term. The commit's own number tells whether an earlier try of the
-/// same commit was done. A first try takes the plan's word for it that a block key is new, which saves looking; where
-/// the plan is wrong, the next try looks.
+/// same commit was done. A first try takes the plan's word for it that a block key or a member is new, which saves
+/// looking; where the plan is wrong, the next try looks.
 pub(super) async fn commit(
     connection: &Connection,
     (term, commit_id): (i64, i64),
@@ -51,7 +51,7 @@ pub(super) async fn commit(
         holdings::read(connection, plan),
         records(connection, plan),
         blocks(connection, plan, is_first),
-        members(connection, plan),
+        members(connection, plan, is_first),
         findings(connection, plan, applied.now_ms),
         verdicts(connection, plan),
     )?;
@@ -138,21 +138,31 @@ async fn blocks(connection: &Connection, plan: &Plan, is_first: bool) -> Outcome
     Ok(pages)
 }
 
-async fn members(connection: &Connection, plan: &Plan) -> Outcome<()> {
+async fn members(connection: &Connection, plan: &Plan, is_first: bool) -> Outcome<()> {
     let mut alone = plan.members_removed.clone();
     alone.sort_unstable();
     let (alone_origins, alone_ids, alone_roles) = node_columns(alone);
-    let put: BTreeMap<Node, Membership> = by_key(plan.members_put.iter().copied());
-    let (origins, ids, roles) = node_columns(put.keys().copied());
-    let clusters: Vec<i64> = put.values().map(|membership| membership.cluster).collect();
-    let persons: Vec<i64> = put.values().map(|membership| membership.person.0).collect();
+    let columns = |rows: &[(Node, Membership)]| {
+        let rows: BTreeMap<Node, Membership> = by_key(rows.iter().copied());
+        let (origins, ids, roles) = node_columns(rows.keys().copied());
+        let clusters: Vec<i64> = rows.values().map(|membership| membership.cluster).collect();
+        let persons: Vec<i64> = rows.values().map(|membership| membership.person.0).collect();
+        (origins, ids, roles, clusters, persons)
+    };
+    let (new, moved) = (columns(&plan.members_added), columns(&plan.members_moved));
+    let add = if is_first { statements::MEMBER_ADD } else { statements::MEMBER_PUT };
     try_join!(
         connection.query_if(
             !alone_ids.is_empty(),
             statements::MEMBER_REMOVE,
             [&alone_origins, &alone_ids, &alone_roles]
         ),
-        connection.query_if(!put.is_empty(), statements::MEMBER_PUT, [&origins, &ids, &roles, &clusters, &persons]),
+        connection.query_if(!new.0.is_empty(), add, [&new.0, &new.1, &new.2, &new.3, &new.4]),
+        connection.query_if(
+            !moved.0.is_empty(),
+            statements::MEMBER_PUT,
+            [&moved.0, &moved.1, &moved.2, &moved.3, &moved.4]
+        ),
     )?;
     Ok(())
 }

@@ -111,6 +111,9 @@ hot! {
     MEMBER_REMOVE =
         "DELETE FROM member USING unnest($1::smallint[], $2::bigint[], $3::smallint[]) AS k (origin, record_id, role)
          WHERE member.origin = k.origin AND member.record_id = k.record_id AND member.role = k.role";
+    MEMBER_ADD =
+        "INSERT INTO member (origin, record_id, role, cluster, person)
+         SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[])";
     MEMBER_PUT =
         "INSERT INTO member (origin, record_id, role, cluster, person)
          SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[])

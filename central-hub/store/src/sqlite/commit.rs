@@ -108,7 +108,7 @@ fn members(transaction: &Transaction<'_>, plan: &Plan) -> rusqlite::Result<()> {
     let mut put = transaction.prepare_cached(
         "INSERT OR REPLACE INTO member (origin, record_id, role, cluster, person) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    for (node, membership) in &plan.members_put {
+    for (node, membership) in plan.members_put() {
         let (origin, id, role) = parts(*node);
         put.execute(params![origin, id, role, membership.cluster, membership.person.0])?;
     }
