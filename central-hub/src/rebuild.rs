@@ -103,7 +103,9 @@ pub async fn apply_in_bulk<S: NationalStore>(
     let Some(built) = bulk::build(store, policy, (Watermark::END, Cut::default()), scratch, watch).await? else {
         return Ok(None);
     };
-    Ok(Some(built.take_place(store, policy).await?))
+    let (states, remains) = built.take_place(store, policy).await?;
+    remains.clear().await?;
+    Ok(Some(states))
 }
 
 fn compare(stands: &DigestView, anew: &DigestView, journal_entries: u64, states: u64) -> RebuildReport {

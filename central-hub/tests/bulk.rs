@@ -137,7 +137,15 @@ impl Nation {
 
     async fn judge_in_bulk(&self, cut: Cut) {
         let built = self.build(cut, CancellationToken::new()).await.expect("builds");
-        built.aside.take_place(&built.applied, &ruling(&Policy::default())).await.expect("takes its place");
+        let taken = built.aside.take_place(&built.applied, &ruling(&Policy::default())).await;
+        taken.expect("takes its place").clear().await.expect("clears up");
+        assert_eq!(self.schemas().await, 0);
+    }
+
+    /// How many schemas there are that nobody should see.
+    async fn schemas(&self) -> i64 {
+        let sql = "SELECT count(*) FROM pg_namespace WHERE nspname IN ('hotich_old', 'hotich_aside')";
+        self.database.client().await.query_one(sql, &[]).await.expect("reads").get(0)
     }
 
     /// Everything that was judged, in words.
@@ -297,9 +305,26 @@ async fn who_no_longer_judges_takes_no_place() {
     let built = nation.build(Cut::default(), CancellationToken::new()).await.expect("builds");
     let client = nation.database.client().await;
     client.batch_execute("UPDATE judge SET term = term + 1").await.expect("another hub sits down");
-    let refused = built.aside.take_place(&built.applied, "policy:other").await;
+    let refused = built.aside.take_place(&built.applied, "policy:other").await.map(drop);
     assert!(matches!(refused, Err(StoreError::Busy { .. })), "{refused:?}");
     assert!(nation.rows().await[1].is_empty(), "nothing was judged where the registry stands");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_cleared_away_is_dropped_by_the_next_judge_and_the_next_bulk() {
+    let nation = Nation::of(&World::new(3).arrivals).await;
+    for _ in 0..2 {
+        let built = nation.build(Cut::default(), CancellationToken::new()).await.expect("builds");
+        drop(built.aside.take_place(&built.applied, "policy:other").await.expect("takes its place"));
+        assert_eq!(nation.schemas().await, 2);
+    }
+    let client = nation.database.client().await;
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    client.execute(others, &[]).await.expect("the judge's connections end");
+    let next = Postgres::open(&nation.database.store_url()).await.expect("opens");
+    assert!(next.lead().await.expect("asks").is_some());
+    assert_eq!(nation.schemas().await, 1, "what another one builds is its own affair");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use hub_rules::islands::Cut;
 use hub_rules::policy::{Policy, ruling};
 use hub_store::model::{Applied, JournalId, Queue, Watermark};
-use hub_store::postgres::Aside;
+use hub_store::postgres::{Aside, Remains};
 use hub_store::{NationalStore, StoreError};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -179,14 +179,18 @@ impl Built {
         Ok(())
     }
 
-    /// Puts it in the place of the registry that stands; how many states were judged.
+    /// Puts it in the place of the registry that stands; how many states were judged, and what is to be cleared away.
     ///
     /// # Errors
     /// The store cannot be used.
-    pub(crate) async fn take_place<S: NationalStore>(self, store: &S, policy: &Arc<Policy>) -> Result<u64, BulkError> {
+    pub(crate) async fn take_place<S: NationalStore>(
+        self,
+        store: &S,
+        policy: &Arc<Policy>,
+    ) -> Result<(u64, Remains), BulkError> {
         forget_damage(store).await?;
-        self.aside.take_place(&self.applied, &ruling(policy)).await?;
+        let remains = self.aside.take_place(&self.applied, &ruling(policy)).await?;
         forget_damage(store).await?;
-        Ok(self.states)
+        Ok((self.states, remains))
     }
 }

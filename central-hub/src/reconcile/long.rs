@@ -164,7 +164,12 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     /// Puts what was built in the place of what stands.
     async fn place(&mut self, mut built: Built) -> Result<u64, BulkError> {
         built.catch_up(&self.store, &self.policy, self.judged.live).await?;
-        let states = built.take_place(&self.store, &self.policy).await?;
+        let (states, remains) = built.take_place(&self.store, &self.policy).await?;
+        tokio::spawn(async move {
+            if let Err(error) = remains.clear().await {
+                tracing::warn!(%error, "the registry that stood before is not cleared away; the next judge does it");
+            }
+        });
         self.judged = self.store.digests().await?.watermark;
         self.ahead = None;
         Ok(states)

@@ -21,7 +21,7 @@ use super::error::{Fault, Outcome};
 use super::holdings::{make_from_rows, read_keys, store};
 use super::pages::{Paging, Stand};
 use super::pool::{Connection, Pool, Settings};
-use super::seat::Seat;
+use super::seat::{OLD, Seat};
 use super::{Postgres, pour, statements};
 use crate::error::StoreError;
 use crate::model::Applied;
@@ -29,8 +29,6 @@ use crate::national::{Answer, Registry as _};
 
 /// The schema in which it is built.
 const ASIDE: &str = "hotich_aside";
-/// The schema into which the registry that stood is moved before it is dropped.
-const OLD: &str = "hotich_old";
 /// Tables that are not judged from the journal: they stay where they are, and the registry aside has none of them.
 const EVIDENCE: [&str; 9] =
     ["journal", "journal_head", "cursor", "resync", "act", "signer", "grants", "nation", "nation_end"];
@@ -174,15 +172,18 @@ impl Aside {
         .await
     }
 
-    /// Puts this registry in the place of the one that stands, with how far each queue is judged and under what.
+    /// Puts this registry in the place of the one that stands, with how far each queue is judged and under what. Answers
+    /// with what is to be cleared away then: removing the files of a nation takes a while, and nobody should wait for it.
     ///
     /// # Errors
     /// Another process judges now, or readers do not end; the one that stands stays then.
-    pub async fn take_place(self, applied: &[Applied], ruling: &str) -> Answer<()> {
+    pub async fn take_place(self, applied: &[Applied], ruling: &str) -> Answer<Remains> {
         let place = &self.registry.pool.settings().place;
         let term = self.term.ok_or_else(|| StoreError::Busy { place: place.clone() })?;
-        let placed = take_place(&self, term, applied, ruling).await;
-        placed.map_err(|fault| fault.into_store_error(place))
+        match take_place(&self, term, applied, ruling).await {
+            Ok(()) => Ok(Remains(self)),
+            Err(fault) => Err(fault.into_store_error(place)),
+        }
     }
 
     /// Drops it.
@@ -204,6 +205,20 @@ impl Aside {
             connection.batch(sql).await
         };
         run.await.map_err(|fault: Fault| fault.into_store_error(&settings.place))
+    }
+}
+
+/// What is left of a registry whose place was taken. Where nobody clears it away, the next judge does.
+#[must_use]
+pub struct Remains(Aside);
+
+impl Remains {
+    /// Drops it; until then nobody builds another registry aside.
+    ///
+    /// # Errors
+    /// The server cannot be written.
+    pub async fn clear(self) -> Answer<()> {
+        self.0.long(&format!("DROP SCHEMA IF EXISTS {OLD} CASCADE; DROP SCHEMA IF EXISTS {ASIDE} CASCADE")).await
     }
 }
 
@@ -241,7 +256,7 @@ async fn begin(settings: Settings, term: i64) -> Outcome<Option<Begun>> {
     builder
         .batch(&format!(
             "BEGIN; SET LOCAL statement_timeout = 0;
-             DROP SCHEMA IF EXISTS {ASIDE} CASCADE; CREATE SCHEMA {ASIDE}; SET LOCAL search_path = {ASIDE}"
+             DROP SCHEMA IF EXISTS {OLD} CASCADE; DROP SCHEMA IF EXISTS {ASIDE} CASCADE; CREATE SCHEMA {ASIDE}; SET LOCAL search_path = {ASIDE}"
         ))
         .await?;
     for migration in sql::NATIONAL_POSTGRES {
@@ -302,7 +317,7 @@ async fn take_place(aside: &Aside, term: i64, applied: &[Applied], ruling: &str)
             "ALTER TABLE {home}.{table} SET SCHEMA {OLD}; ALTER TABLE {ASIDE}.{table} SET SCHEMA {home};"
         ));
     }
-    moves.push_str(&format!("DROP SCHEMA {OLD} CASCADE; DROP SCHEMA {ASIDE} CASCADE; COMMIT"));
+    moves.push_str("COMMIT");
     connection.batch(&moves).await
 }
 

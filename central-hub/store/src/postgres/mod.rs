@@ -31,7 +31,7 @@ use crate::national::Answer;
 use pool::Pool;
 use seat::Seat;
 
-pub use aside::Aside;
+pub use aside::{Aside, Remains};
 pub use pages::{Stand, high_byte};
 pub use place::PostgresUrl;
 

@@ -13,6 +13,8 @@ const LOCK: &str = "SELECT pg_try_advisory_lock(1752134761, 2)";
 /// The server notices within seconds that the machine of a judge is gone.
 const SIGNS_OF_LIFE: &str =
     "SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2";
+/// The schema into which a registry is moved when another one takes its place; nobody sees what is in it.
+pub(super) const OLD: &str = "hotich_old";
 const SIT_DOWN: &str = "UPDATE judge SET term = term + 1 WHERE one = 1 RETURNING term";
 
 /// Where this process stands.
@@ -59,6 +61,9 @@ impl Seat {
             return Ok(None);
         }
         let term = codec::get(&value(SIT_DOWN).await?, 0)?;
+        // A judge who came to an end between taking a registry's place and clearing away what stood there has left it.
+        let clear = format!("BEGIN; SET LOCAL statement_timeout = 0; DROP SCHEMA IF EXISTS {OLD} CASCADE; COMMIT");
+        connection.batch(&clear).await?;
         *self = Self::Taken(connection, term);
         Ok(Some(term))
     }
