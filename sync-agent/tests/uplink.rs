@@ -11,7 +11,9 @@ use hub::{Hub, PROVINCE, TOKEN};
 use registry_schema::canonical;
 use registry_schema::field::{Attribute, Field};
 use registry_schema::ids::{Epoch, Lane, Seq};
+use registry_schema::kind::Kind;
 use rusqlite::Connection;
+use sync_agent::backlog::{ImportRequest, import};
 use sync_agent::config::{Config, Layer};
 use sync_agent::daemon::{self, Surroundings};
 use sync_agent::status::{self, Status};
@@ -143,6 +145,32 @@ async fn everything_arrives_once_although_the_stream_breaks_again_and_again() {
     for (record_id, versions) in versions {
         assert!(versions.iter().copied().eq(1..=versions.len() as u32), "record {record_id}: {versions:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_import_has_sealed_is_sent_by_the_daemon_that_runs_beside_it() {
+    let hub = Hub::start(|_| {}).await;
+    let province = Province::new(&hub.address);
+    let running = province.run();
+    province.until("a stream", |status| status.connection.state == ConnectionState::Connected).await;
+    let path = province.folder.path().join("deaths.csv");
+    std::fs::write(&path, "authority,deceased_name\n01.00001,Lê An\n01.00001,Trần Ba\n").unwrap();
+    let request = ImportRequest {
+        path,
+        kind: Some(Kind::Death),
+        mapping: None,
+        rejects: None,
+        authority: None,
+        dry_run: false,
+        split: None,
+        now: &|| "2026-01-01T00:00:00Z".parse().unwrap(),
+    };
+    let report = import(&mut Store::open(&province.config.store).unwrap(), &request, &mut |_| ()).unwrap();
+    assert_eq!(report.imported, 2);
+    assert_eq!(province.status().unsealed, 0);
+    province.until("what was imported", |status| status.lanes.iter().any(|lane| lane.applied == 2)).await;
+    running.stop().await;
+    assert_eq!(hub.journal().changes.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
