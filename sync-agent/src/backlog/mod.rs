@@ -2,8 +2,8 @@
 //!
 //! A file is read in bounded memory, row by row; a row becomes a draft by the file's plan; a valid draft becomes an
 //! entry, sealed at once, unless its fingerprint stands in the ledger; every other row goes into the reject file with
-//! its reasons. Rows are settled in short transactions that also note how far the import has come, so an import that was cut short at
-//! any moment goes on behind the last settled row when the same command runs again.
+//! its reasons. Rows are settled in short transactions that also note how far the import has come, so an import that
+//! was cut short at any moment goes on behind the last settled row when the same command runs again.
 
 mod error;
 mod report;

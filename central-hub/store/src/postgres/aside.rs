@@ -167,7 +167,9 @@ impl Aside {
         written.await?;
         self.long(
             "ALTER TABLE block ADD PRIMARY KEY (block, origin, record_id, role);
-             ALTER TABLE block_page ADD PRIMARY KEY (page); CREATE INDEX member_by_person ON member (person); ANALYZE",
+             ALTER TABLE block_page ADD PRIMARY KEY (page);
+             CREATE INDEX member_by_person ON member (person);
+             ANALYZE",
         )
         .await
     }
@@ -256,7 +258,8 @@ async fn begin(settings: Settings, term: i64) -> Outcome<Option<Begun>> {
     builder
         .batch(&format!(
             "BEGIN; SET LOCAL statement_timeout = 0;
-             DROP SCHEMA IF EXISTS {OLD} CASCADE; DROP SCHEMA IF EXISTS {ASIDE} CASCADE; CREATE SCHEMA {ASIDE}; SET LOCAL search_path = {ASIDE}"
+             DROP SCHEMA IF EXISTS {OLD} CASCADE; DROP SCHEMA IF EXISTS {ASIDE} CASCADE;
+             CREATE SCHEMA {ASIDE}; SET LOCAL search_path = {ASIDE}"
         ))
         .await?;
     for migration in sql::NATIONAL_POSTGRES {
