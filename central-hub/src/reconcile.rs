@@ -47,6 +47,8 @@ pub struct Reconciler<S> {
     live_seen: Option<Instant>,
     /// How the backlog is judged, and why.
     outlook: Outlook,
+    /// The registry that stood before, while it is cleared away.
+    clearing: Option<JoinHandle<()>>,
 }
 
 /// A batch of backlog that is being read.
@@ -96,6 +98,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
             begun: None,
             live_seen: None,
             outlook: Outlook::in_bulk_from(BULK_STATES_MIN),
+            clearing: None,
         })
     }
 

@@ -7,6 +7,7 @@ use hub_rules::islands::Cut;
 use hub_store::model::Watermark;
 use hub_store::{NationalStore, StoreError};
 use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -125,7 +126,7 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
             begun => return self.after(begun, (journaled, applied, stop)).await,
         }
         tracing::info!("a long backlog is judged in bulk; live entries go on meanwhile");
-        let build = build(self.store.clone(), Arc::clone(&self.policy), stop.clone());
+        let build = build(self.store.clone(), Arc::clone(&self.policy), self.clearing.take(), stop.clone());
         let building = match bulk::apart(build) {
             Ok(building) => building,
             Err(error) => return self.put_off(&error),
@@ -165,11 +166,11 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     async fn place(&mut self, mut built: Built) -> Result<u64, BulkError> {
         built.catch_up(&self.store, &self.policy, self.judged.live).await?;
         let (states, remains) = built.take_place(&self.store, &self.policy).await?;
-        tokio::spawn(async move {
+        self.clearing = Some(tokio::spawn(async move {
             if let Err(error) = remains.clear().await {
                 tracing::warn!(%error, "the registry that stood before is not cleared away; the next judge does it");
             }
-        });
+        }));
         self.judged = self.store.digests().await?.watermark;
         self.ahead = None;
         Ok(states)
@@ -190,11 +191,17 @@ impl<S: NationalStore + Clone + 'static> Reconciler<S> {
     }
 }
 
+/// Builds aside, when what stood before the last time is cleared away: that needs the same room.
 async fn build<S: NationalStore>(
     store: S,
     policy: Arc<hub_rules::policy::Policy>,
+    clearing: Option<JoinHandle<()>>,
     stop: CancellationToken,
 ) -> Result<Option<Built>, BulkError> {
+    if let Some(clearing) = clearing {
+        // One that panicked leaves its remains to the next builder.
+        let _ = clearing.await;
+    }
     let scratch = tempfile::tempdir()?;
     let progress = &|step: bulk::Step, done| tracing::debug!(step = step.name(), done, "bulk");
     let watch = Watch { progress, stop };

@@ -2,16 +2,19 @@
 //! behind.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use central_hub::bulk::{BulkError, Watch};
 use central_hub::rebuild;
+use central_hub::reconcile::Reconciler;
 use hub_rules::islands::Cut;
 use hub_store::conformance::World;
 use hub_store::postgres::Postgres;
 use hub_store::{Registry as _, StoreError};
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Nation, country};
+use crate::{Nation, PATIENCE_SECONDS, country};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_no_longer_judges_takes_no_place() {
@@ -39,6 +42,48 @@ async fn what_nobody_cleared_away_is_dropped_by_the_next_judge_and_the_next_bulk
     let next = Postgres::open(&nation.database.store_url()).await.expect("opens");
     assert!(next.lead().await.expect("asks").is_some());
     assert_eq!(nation.schemas().await, 1, "what another one builds is its own affair");
+}
+
+/// A reader keeps what stood from being cleared away, while a second long backlog waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_bulk_waits_until_what_stood_is_cleared_away() {
+    const TABLE: &str = "SELECT 'record'::regclass::oid::bigint";
+    const HOLD: &str = "BEGIN; LOCK TABLE hotich_aside.province IN ACCESS SHARE MODE; SAVEPOINT building;
+                        LOCK TABLE hotich_aside.record IN ACCESS EXCLUSIVE MODE";
+    const BUILDS: &str = "SELECT 1 FROM pg_locks WHERE relation = 'hotich_aside.record'::regclass AND NOT granted";
+    // Of every province.
+    let (early, late): (Vec<_>, Vec<_>) = country().into_iter().enumerate().partition(|(at, _)| at % 3 == 0);
+    let [early, late] = [early, late].map(|part| part.into_iter().map(|(_, arrival)| arrival).collect::<Vec<_>>());
+    let nation = Nation::of(&early).await;
+    let (client, reader) = (nation.database.client().await, nation.database.client().await);
+    let stands = async || client.query_one(TABLE, &[]).await.expect("asks").get::<_, i64>(0);
+    let ((_journaled, hears), (applied, mut told)) = (watch::channel(0), broadcast::channel(1));
+    let stop = CancellationToken::new();
+    let reconciler = Reconciler::new(nation.store.clone()).await.expect("starts").in_bulk_from(100);
+    let running = tokio::spawn(reconciler.run(hears, applied, stop.clone()));
+    let mut is_judged = async || {
+        let in_time = tokio::time::timeout(Duration::from_secs(PATIENCE_SECONDS), told.recv()).await;
+        in_time.expect("in time").expect("judges");
+    };
+    while reader.batch_execute(HOLD).await.is_err() {
+        reader.batch_execute("ROLLBACK").await.expect("nothing is built yet");
+    }
+    while reader.query(BUILDS, &[]).await.expect("asks").is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    nation.hear(&late).await;
+    // Until the reconciler looks again at what waits.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    reader.batch_execute("ROLLBACK TO building").await.expect("lets it build");
+    is_judged().await;
+    let first = stands().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!nation.is_judged().await, "the rest was judged in batches");
+    reader.batch_execute("COMMIT").await.expect("has read");
+    is_judged().await;
+    assert_ne!(stands().await, first, "the rest was judged in batches");
+    stop.cancel();
+    running.await.expect("ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]
