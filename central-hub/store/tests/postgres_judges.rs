@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use cluster::Database;
 use hub_rules::Plan;
+use hub_rules::node::{Membership, Node};
 use hub_store::conformance::{self, Schedule, World};
 use hub_store::model::{Appended, Applied, JournalId, Queue};
 use hub_store::postgres::Postgres;
 use hub_store::{Journal as _, Registry as _, StoreError};
+use registry_schema::field::Role;
+use registry_schema::ids::{PersonId, RecordId, RecordKey};
 use tokio::time::sleep;
 
 const SEATS: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks
@@ -65,6 +68,29 @@ async fn a_hub_that_was_replaced_commits_nothing() {
     assert!(matches!(refused, StoreError::Busy { .. }), "{refused}");
     assert_eq!(first.digests().await.expect("reads").watermark.live, JournalId(7));
     assert_eq!(first.lead().await.expect("asks"), None);
+}
+
+/// A first try adds what the plan calls new without looking; where that stands already, the next try looks.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_plan_calls_new_may_stand_already() {
+    let database = Database::create().await;
+    let store = database.store().await;
+    let key = RecordKey { origin: conformance::origin(), id: RecordId::from_number(1).expect("an identifier") };
+    let (child, mother) = (Node::new(key, Role::Child), Node::new(key, Role::Mother));
+    let among = |cluster| Membership { cluster, person: PersonId(cluster) };
+    let joins = |members: &[(Node, i64)]| Plan {
+        members_added: members.iter().map(|(node, cluster)| (*node, among(*cluster))).collect(),
+        keys_added: members.iter().map(|(node, _)| (5, *node)).collect(),
+        ..Plan::default()
+    };
+    store.commit(joins(&[(child, 7)]), applied(1)).await.expect("commits");
+    store.commit(joins(&[(child, 8), (mother, 9)]), applied(2)).await.expect("commits what stands in part");
+    let client = database.client().await;
+    let rows = async |sql| client.query(sql, &[]).await.expect("reads");
+    let members = rows("SELECT cluster, person FROM member ORDER BY role").await;
+    let members: Vec<(i64, i64)> = members.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(members, [(8, 8), (9, 9)]);
+    assert_eq!(rows("SELECT 1 FROM block WHERE block = 5").await.len(), 2);
 }
 
 /// Ends every connection to a database again and again until told to stop; answers how many it ended.
