@@ -50,7 +50,7 @@ struct Arguments {
     #[arg(long, requires = "store", conflicts_with = "bulk")]
     only_bulk: bool,
     /// Judges a nation that grows in so many steps, instead, to three times its size with each
-    #[arg(long, value_name = "STEPS", requires = "store", conflicts_with_all = ["bulk", "only_bulk"])]
+    #[arg(long, value_name = "STEPS", requires = "store", conflicts_with_all = ["bulk", "only_bulk", "rows", "keep"])]
     growth: Option<usize>,
     /// Draws how it grew here
     #[arg(long, value_name = "FILE", requires = "growth")]
