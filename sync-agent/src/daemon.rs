@@ -94,11 +94,9 @@ async fn seal_all(
                 if std::mem::take(&mut trouble) {
                     tracing::info!("the store can be written again");
                 }
-                heads.send_if_modified(|known| {
-                    let is_new = *known != new;
-                    *known = new;
-                    is_new
-                });
+                if *heads.borrow() != new {
+                    heads.send_replace(new);
+                }
                 if sealed.more { Duration::ZERO } else { Duration::from_millis(pace.poll_ms) }
             }
             Err(StoreError::Locked) => Duration::from_millis(pace.poll_ms),
