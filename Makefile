@@ -99,7 +99,7 @@ advisories: target/tools/bin/cargo-deny ## Known weaknesses of what we depend on
 bench: ## How fast a nation on PostgreSQL is, beside its bound and its peers, in one run (ENTRIES); see benches/README.md
 	@.ci/need postgres pgloader psql sqlite3
 	$(CARGO) build --release --locked --bins
-	HOTICH_POSTGRES_SETTINGS='shared_buffers=1GB wal_level=logical' \
+	HOTICH_POSTGRES_SETTINGS='shared_buffers=1GB wal_level=logical min_wal_size=2GB' \
 		.ci/postgres benches/all.sh $(ENTRIES) target/bench/report.json
 
 bench-judge: ## How fast the embedded store is judged, beside its bound (ENTRIES)
@@ -127,7 +127,7 @@ bench-peers: ## Ours beside COPY, pgloader and logical replication, on one serve
 bench-nation: ## Real agents and a hub on PostgreSQL, from a provincial commit to the registry (ENTRIES, TLS=0 without TLS)
 	@.ci/need postgres psql sqlite3
 	$(CARGO) build --release --locked --bins
-	HOTICH_POSTGRES_SETTINGS='shared_buffers=1GB' .ci/postgres benches/nation.sh $(ENTRIES) target/bench/nation.json
+	HOTICH_POSTGRES_SETTINGS='shared_buffers=1GB min_wal_size=2GB' .ci/postgres benches/nation.sh $(ENTRIES) target/bench/nation.json
 
 bench-resync: ## What it costs to find differences (RESYNC_ENTRIES), beside negentropy
 	$(CARGO) run --release --locked -p registry-benches --bin bench-resync -- --entries $(RESYNC_ENTRIES) \
